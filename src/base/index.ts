@@ -1,0 +1,3 @@
+export { humanBytes, nearest, UserError } from './errors.js'
+export { hash32, Random } from './random.js'
+export { type Registry, registry } from './registry.js'

@@ -1,0 +1,18 @@
+export { checkGraph } from './check.js'
+export { bindDims, type Dim, evaluateDim, printShape, type Shape, sumDims } from './dims.js'
+export { gradients } from './gradient.js'
+export { type Graph, graphOf, lower, type Placement } from './lower.js'
+export * from './operators/index.js'
+export { printGraph } from './print.js'
+export {
+  atSite,
+  type ConstantData,
+  constant,
+  type DType,
+  input,
+  type Operator,
+  parameter,
+  type Sample,
+  type Tensor,
+  type TensorType,
+} from './tensor.js'

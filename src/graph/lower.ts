@@ -1,0 +1,209 @@
+/**
+ * Lowering: the graph as ONNX nodes, in order of creation. Names are the leaves' own for inputs and parameters,
+ * `t12` for what a node makes, `c3` for constants.
+ */
+import { type Dim, dimTerms, type Shape } from './dims.js'
+import { ancestors } from './gradient.js'
+import { encodeModel, type OnnxInitializer, type OnnxNode, type OnnxValue } from './onnx.js'
+import {
+  arrayOf,
+  type DType,
+  type Emitter,
+  type Leaf,
+  type Node,
+  type NodeOptions,
+  type Target,
+  type Tensor,
+} from './tensor.js'
+
+/** A graph to run: what is given and kept is found from the outputs. */
+export interface Graph {
+  readonly outputs: ReadonlyMap<string, Tensor>
+  /** Given with every run, or trained: everything that a session is fed with, by name. */
+  readonly inputs: ReadonlyMap<string, Tensor>
+  /** Parameters that keep their value for the session's whole life. */
+  readonly frozen: ReadonlyMap<string, Tensor>
+}
+
+/** Where a frozen parameter lies on disk: the way of a runtime that maps the file by itself. */
+export interface Placement {
+  readonly file: string
+  readonly offset: number
+  readonly bytes: number
+}
+
+export function graphOf(outputs: Readonly<Record<string, Tensor>>): Graph {
+  const inputs = new Map<string, Tensor>()
+  const frozen = new Map<string, Tensor>()
+  for (const tensor of ancestors(Object.values(outputs))) {
+    const { source } = tensor
+    if (source.kind === 'input' || source.kind === 'parameter') {
+      const table = source.kind === 'parameter' && !source.trained ? frozen : inputs
+      if (table.has(source.name)) throw new Error(`two leaves are named ${source.name}`)
+      table.set(source.name, tensor)
+    }
+  }
+  return { outputs: new Map(Object.entries(outputs)), inputs, frozen }
+}
+
+/**
+ * @param options.placements where frozen parameters lie, by name; without it their values are handed to the
+ *   session by name
+ * @returns the bytes of an ONNX model
+ */
+export function lower(
+  graph: Graph,
+  options: { target?: Target; placements?: ReadonlyMap<string, Placement> } = {},
+): Uint8Array {
+  return new Lowering(graph, options.target ?? 'onnxruntime').model(options.placements)
+}
+
+class Lowering implements Emitter {
+  readonly #graph: Graph
+  readonly #nodes: OnnxNode[] = []
+  readonly #initializers: OnnxInitializer[] = []
+  readonly #names = new Map<Tensor, string>()
+  readonly #constants = new Map<string, string>()
+  readonly #used: ReadonlySet<Tensor>
+  #count = 0
+
+  constructor(
+    graph: Graph,
+    readonly target: Target,
+  ) {
+    this.#graph = graph
+    this.#used = new Set(ancestors([...graph.outputs.values()]))
+  }
+
+  model(placements: ReadonlyMap<string, Placement> | undefined): Uint8Array {
+    const emitted = new Set<Node>()
+    for (const tensor of this.#used) {
+      const { source } = tensor
+      if (source.kind !== 'node') this.#names.set(tensor, this.#leaf(tensor, source))
+      else if (!emitted.has(source)) {
+        emitted.add(source)
+        const inputs = source.inputs.map((input) => this.#names.get(input)!)
+        const names = source.operator.lower({ node: source, inputs, emit: this })
+        source.outputs.forEach((output, i) => {
+          if (names[i]) this.#names.set(output, names[i])
+        })
+      }
+    }
+    const outputs = [...this.#graph.outputs].map(([name, tensor]): OnnxValue => {
+      this.#nodes.push({ type: 'Identity', inputs: [this.#names.get(tensor)!], outputs: [name] })
+      return { name, dtype: tensor.dtype, shape: tensor.shape }
+    })
+    return encodeModel({
+      nodes: renameOutputs(this.#nodes, outputs.length),
+      initializers: this.#initializers,
+      frozen: [...this.#graph.frozen].map(([name, { dtype, shape }]) => ({
+        ...{ name, dtype, shape: shape as readonly number[] },
+        placement: placements?.get(name),
+      })),
+      inputs: [...this.#graph.inputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+      outputs,
+      opset: this.target === 'standard' ? 23 : 18,
+    })
+  }
+
+  #leaf({ dtype, shape }: Tensor, source: Leaf): string {
+    if (source.kind !== 'constant') return source.name
+    return this.#constant(`${dtype}(${shape})${source.data.length <= 8 ? source.data : `#${this.#count}`}`, {
+      ...{ dtype, shape: shape as readonly number[], data: source.data },
+    })
+  }
+
+  #constant(key: string, value: Omit<OnnxInitializer, 'name'>): string {
+    const known = this.#constants.get(key)
+    if (known) return known
+    const name = `c${this.#count++}`
+    this.#constants.set(key, name)
+    this.#initializers.push({ name, ...value })
+    return name
+  }
+
+  node(type: string, inputs: readonly string[], options: NodeOptions = {}): string[] {
+    const outputs = Array.from({ length: options.outputs ?? 1 }, () => `t${this.#count++}`)
+    this.#nodes.push({ ...options, type, inputs, outputs })
+    return outputs
+  }
+
+  ints(values: readonly number[]): string {
+    const data = BigInt64Array.from(values, BigInt)
+    return this.#constant(`int64(${values.length})${data}`, { dtype: 'int64', shape: [values.length], data })
+  }
+
+  scalar(value: number, dtype: DType): string {
+    return this.#constant(`${dtype}()${value}`, { dtype, shape: [], data: arrayOf(dtype, [value]) })
+  }
+
+  sizes(shape: Shape): string {
+    if (shape.every((dim) => typeof dim === 'number')) return this.ints(shape)
+    return this.#once(`sizes(${shape})`, () =>
+      shape.length === 1
+        ? this.#size(shape[0]!)
+        : this.node(
+            'Concat',
+            shape.map((dim) => this.#size(dim)),
+            { attributes: { axis: 0 } },
+          )[0]!,
+    )
+  }
+
+  isUsed(tensor: Tensor): boolean {
+    return this.#used.has(tensor)
+  }
+
+  /** A dimension as an int64 vector of one element: sums of products of the inputs' own sizes. */
+  #size(dim: Dim): string {
+    if (typeof dim === 'number') return this.ints([dim])
+    return this.#once(dim, () => {
+      const terms = dimTerms(dim).map(({ coefficient, factors }) => {
+        const parts = factors.map((factor) => this.#namedSize(factor))
+        if (coefficient !== 1 || parts.length === 0) parts.push(this.ints([coefficient]))
+        return parts.reduce((a, b) => this.node('Mul', [a, b])[0]!)
+      })
+      return terms.reduce((a, b) => this.node('Add', [a, b])[0]!)
+    })
+  }
+
+  #namedSize(name: string): string {
+    return this.#once(`size of ${name}`, () => {
+      for (const [input, { shape }] of this.#graph.inputs) {
+        const axis = shape.indexOf(name)
+        if (axis >= 0) return this.node('Shape', [input], { attributes: { start: axis, end: axis + 1 } })[0]!
+      }
+      throw new Error(`no input has the dimension "${name}"`)
+    })
+  }
+
+  #once(key: string, make: () => string): string {
+    const known = this.#constants.get(key)
+    if (known) return known
+    const name = make()
+    this.#constants.set(key, name)
+    return name
+  }
+}
+
+/**
+ * Gives each output its name at the node that makes it; only what is an output twice, or comes straight from an
+ * input, needs a copy.
+ */
+function renameOutputs(nodes: readonly OnnxNode[], outputs: number): OnnxNode[] {
+  const made = nodes.slice(0, nodes.length - outputs)
+  const makers = new Map(made.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
+  const renamed = new Map<string, string>()
+  const copies = nodes.slice(nodes.length - outputs).filter(({ inputs, outputs: [name] }) => {
+    const [from] = inputs
+    if (!makers.has(from!) || renamed.has(from!)) return true
+    renamed.set(from!, name!)
+    return false
+  })
+  const rename = (name: string): string => renamed.get(name) ?? name
+  return [...made, ...copies].map((node) => ({
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+  }))
+}

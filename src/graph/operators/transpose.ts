@@ -1,0 +1,27 @@
+import { apply, type Operator, type Tensor } from '../tensor.js'
+
+/** y = x with its axes in the order `axes`. */
+export const transposeOperator: Operator = {
+  name: 'transpose',
+  infer([x], attributes) {
+    const axes = attributes.axes as readonly number[]
+    if (axes.length !== x!.shape.length) throw new Error(`${axes.length} axes given`)
+    return { dtype: x!.dtype, shape: axes.map((axis) => x!.shape[axis]!) }
+  },
+  gradient({ upstream: [dy], attributes }) {
+    const axes = attributes.axes as readonly number[]
+    return [
+      transpose(
+        dy!,
+        axes.map((_, axis) => axes.indexOf(axis)),
+      ),
+    ]
+  },
+  lower: ({ inputs, node, emit }) =>
+    emit.node('Transpose', inputs, { attributes: { perm: node.attributes.axes as readonly number[] } }),
+  samples: [{ inputs: [[2, 3, 4]], attributes: { axes: [2, 0, 1] } }],
+}
+
+export function transpose(x: Tensor, axes: readonly number[]): Tensor {
+  return apply(transposeOperator, [x], { axes })
+}

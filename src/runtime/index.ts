@@ -1,0 +1,5 @@
+export { mapFile, type ProcessMemory, processMemory } from './memory.js'
+export { nativeRuntime } from './native.js'
+export { publicRuntime } from './public.js'
+export type { FrozenWeight, Runtime, Session, SessionOptions, Tensors } from './session.js'
+export { float32, HostTensor, int64, zeros } from './tensors.js'

@@ -1,0 +1,77 @@
+/** What memory the process takes, and files mapped into it. */
+import { closeSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs'
+import koffi from 'koffi'
+
+/** Bytes. `peakBytes`: most resident memory so far; `privateBytes`: what no file backs and no process shares. */
+export interface ProcessMemory {
+  readonly residentBytes: number
+  readonly peakBytes: number
+  readonly privateBytes: number
+}
+
+/** On Linux from the kernel; elsewhere Node's own figures, where private memory counts as all that is resident. */
+export function processMemory(): ProcessMemory {
+  if (process.platform === 'linux') {
+    const status = readFileSync('/proc/self/status', 'utf8')
+    const bytes = (key: string) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1024
+    return { residentBytes: bytes('VmRSS'), peakBytes: bytes('VmHWM'), privateBytes: bytes('RssAnon') }
+  }
+  const { rss } = process.memoryUsage()
+  return { residentBytes: rss, peakBytes: process.resourceUsage().maxRSS * 1024, privateBytes: rss }
+}
+
+/** A file's bytes at an address, shared with every process that maps the same file. */
+export interface MappedFile {
+  readonly address: bigint
+  readonly bytes: number
+}
+
+const protectRead = 1
+const mapShared = 1
+
+const mapped = new Map<string, MappedFile>()
+
+/**
+ * Maps a file read-only, once a process; it stays mapped until the process ends, since sessions read from it at any
+ * time. `undefined` where there is no `mmap` (Windows: not written, since it could not be tried).
+ *
+ * @param path symbolic links are followed
+ */
+export function mapFile(path: string): MappedFile | undefined {
+  if (process.platform === 'win32') return undefined
+  const real = realpathSync(path)
+  const fd = openSync(real, 'r')
+  try {
+    const { dev, ino, size, mtimeMs } = fstatSync(fd)
+    const key = `${dev}:${ino}:${size}:${mtimeMs}`
+    let file = mapped.get(key)
+    if (file === undefined) {
+      const address = BigInt.asUintN(64, mmap()(null, size, protectRead, mapShared, fd, 0))
+      if (address === 2n ** 64n - 1n) throw new Error(`mmap of ${real} failed`)
+      file = { address, bytes: size }
+      mapped.set(key, file)
+    }
+    return file
+  } finally {
+    closeSync(fd)
+  }
+}
+
+type Mmap = (
+  address: null,
+  bytes: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+) => bigint
+let mmapFunction: Mmap | undefined
+
+function mmap(): Mmap {
+  if (!mmapFunction) {
+    const libc = koffi.load(process.platform === 'darwin' ? 'libSystem.B.dylib' : 'libc.so.6')
+    const native = libc.func('intptr_t mmap(void*, size_t, int, int, int, int64_t)')
+    mmapFunction = (...values) => BigInt(native(...values) as number | bigint)
+  }
+  return mmapFunction
+}

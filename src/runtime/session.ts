@@ -1,0 +1,91 @@
+/** What a runtime offers, whichever interface of ONNX Runtime lies behind it. */
+import { bindDims, evaluateDim, type Graph } from '../graph/index.js'
+import { type HostTensor, zeros } from './tensors.js'
+
+/** Frozen weights: where each lies in a file on disk. */
+export interface FrozenWeight {
+  readonly path: string
+  readonly begin: number
+  readonly bytes: number
+}
+
+export interface SessionOptions {
+  /** Where the graph's frozen parameters lie, by name; all float32. */
+  readonly weights?: ReadonlyMap<string, FrozenWeight>
+  /** Threads of one operator (all cores by default). */
+  readonly threads?: number
+  /** Prefix of the profile that `endProfiling` writes. */
+  readonly profilePrefix?: string
+}
+
+export type Tensors = Readonly<Record<string, HostTensor>>
+
+/**
+ * A graph made ready to run, for every size of its named dimensions. Close it when done; running it afterwards is an
+ * error.
+ */
+export interface Session {
+  readonly graph: Graph
+  /**
+   * Runs the graph; runs of one session follow one another. The event loop stays free where the C interface is used.
+   *
+   * @param feeds one tensor an input of the graph, trained parameters included
+   * @param fetches outputs to write in place; the others are made new
+   * @returns all outputs by name
+   * @throws {Error} a missing, released or badly shaped tensor, a closed session
+   */
+  run(feeds: Tensors, fetches?: Tensors): Promise<Tensors>
+  /** Ends profiling and returns the path of the profile (a JSON trace). */
+  endProfiling(): string
+  /** Idempotent; waits for nothing: call it when no run is under way. */
+  close(): void
+}
+
+/** An interface of ONNX Runtime. */
+export interface Runtime {
+  readonly name: string
+  createSession(graph: Graph, options?: SessionOptions): Promise<Session>
+}
+
+/**
+ * Holds the tensors of a run against the graph's inputs and outputs.
+ *
+ * @returns all outputs: those given, and new ones for the rest
+ */
+export function checkTensors(graph: Graph, feeds: Tensors, fetches: Tensors): Record<string, HostTensor> {
+  const sizes = new Map<string, number>()
+  for (const [name, { shape, dtype }] of graph.inputs) {
+    const tensor = feeds[name]
+    if (tensor === undefined) throw new Error(`input "${name}" is missing`)
+    if (tensor.dtype !== dtype) throw new Error(`input "${name}": ${tensor.dtype} where ${dtype} is expected`)
+    try {
+      bindDims(shape, tensor.shape, sizes)
+    } catch (error) {
+      throw new Error(`input "${name}": ${error instanceof Error ? error.message : error}`)
+    }
+  }
+  for (const name of Object.keys(fetches)) {
+    if (!graph.outputs.has(name)) throw new Error(`the graph has no output "${name}"`)
+  }
+  const outputs: Record<string, HostTensor> = {}
+  for (const [name, { shape, dtype }] of graph.outputs) {
+    const actual = shape.map((dim) => evaluateDim(dim, sizes))
+    const given = fetches[name]
+    if (given && (given.dtype !== dtype || String(given.shape) !== String(actual))) {
+      throw new Error(
+        `output "${name}": ${given.dtype} (${given.shape}) where ${dtype} (${actual}) is expected`,
+      )
+    }
+    outputs[name] = given ?? zeros(dtype, actual)
+  }
+  return outputs
+}
+
+/** The place of each frozen parameter; @throws {Error} one that has none. */
+export function frozenWeights(graph: Graph, options: SessionOptions): [string, FrozenWeight][] {
+  return [...graph.frozen.keys()].map((name) => {
+    const weight = options.weights?.get(name)
+    if (!weight) throw new Error(`frozen parameter "${name}" has no weights`)
+    return [name, weight]
+  })
+}
