@@ -1,5 +1,4 @@
 import { add } from './operators/arithmetic.js'
-import { fill } from './operators/fill.js'
 import { type Node, scalar, type Tensor } from './tensor.js'
 
 /**
@@ -29,7 +28,7 @@ export function gradients(loss: Tensor, parameters: readonly Tensor[]): (Tensor 
     })
     for (const output of node.outputs) if (!parameters.includes(output)) totals.delete(output)
   }
-  return parameters.map((tensor) => dense(totals.get(tensor)))
+  return parameters.map((tensor) => totals.get(tensor))
 }
 
 /** All tensors that depend on one of `roots` and that `loss` depends on. */
@@ -68,9 +67,4 @@ function accumulate(total: Tensor | undefined, part: Tensor): Tensor {
 function addTo({ source }: Tensor): ((total: Tensor) => Tensor) | undefined {
   const rule = source.kind === 'node' ? source.operator.addTo : undefined
   return rule && ((total) => rule(total, source as Node))
-}
-
-/** A constant gradient still needs a node, so that it can be an output of the graph. */
-function dense(total: Tensor | undefined): Tensor | undefined {
-  return total?.source.kind === 'constant' ? add(total, fill(0, total.shape, total.dtype)) : total
 }

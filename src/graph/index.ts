@@ -13,6 +13,7 @@ export {
   type Operator,
   parameter,
   type Sample,
+  scalar,
   type Tensor,
   type TensorType,
 } from './tensor.js'

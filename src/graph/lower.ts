@@ -1,7 +1,8 @@
 /**
- * Lowering: the graph as ONNX nodes, in order of creation. Names are the leaves' own for inputs and parameters,
- * `t12` for what a node makes, `c3` for constants.
+ * Lowering: the graph as ONNX nodes, in order of creation. Inputs, parameters and outputs have their own names; `%12`
+ * is what a node makes or a constant.
  */
+import { checkGraph } from './check.js'
 import { type Dim, dimTerms, type Shape } from './dims.js'
 import { ancestors } from './gradient.js'
 import { encodeModel, type OnnxInitializer, type OnnxNode, type OnnxValue } from './onnx.js'
@@ -32,6 +33,11 @@ export interface Placement {
   readonly bytes: number
 }
 
+/**
+ * The graph that leads to `outputs`.
+ *
+ * @throws {Error} two inputs or parameters of one name, or an output named like one of them
+ */
 export function graphOf(outputs: Readonly<Record<string, Tensor>>): Graph {
   const inputs = new Map<string, Tensor>()
   const frozen = new Map<string, Tensor>()
@@ -39,24 +45,35 @@ export function graphOf(outputs: Readonly<Record<string, Tensor>>): Graph {
     const { source } = tensor
     if (source.kind === 'input' || source.kind === 'parameter') {
       const table = source.kind === 'parameter' && !source.trained ? frozen : inputs
-      if (table.has(source.name)) throw new Error(`two leaves are named ${source.name}`)
+      if (inputs.has(source.name) || frozen.has(source.name))
+        throw new Error(`two leaves are named ${source.name}`)
       table.set(source.name, tensor)
     }
   }
+  const double = Object.keys(outputs).find((name) => inputs.has(name) || frozen.has(name))
+  if (double !== undefined) throw new Error(`an output and what it is made of are both named ${double}`)
   return { outputs: new Map(Object.entries(outputs)), inputs, frozen }
 }
 
 /**
- * @param options.placements where frozen parameters lie, by name; without it their values are handed to the
- *   session by name
+ * @param options.placements where each frozen parameter lies on disk; without it they are inputs of the model,
+ *   to be bound once to the memory where they lie
  * @returns the bytes of an ONNX model
+ * @throws {Error} what `checkGraph` finds
  */
 export function lower(
   graph: Graph,
   options: { target?: Target; placements?: ReadonlyMap<string, Placement> } = {},
 ): Uint8Array {
+  checkGraph(graph)
   return new Lowering(graph, options.target ?? 'onnxruntime').model(options.placements)
 }
+
+/** `standard` needs `RMSNormalization` (opset 23); each opset has the file version that came with it or a later one. */
+const versions = {
+  onnxruntime: { opset: 18, irVersion: 10 },
+  standard: { opset: 23, irVersion: 11 },
+} as const satisfies Record<Target, { opset: number; irVersion: number }>
 
 class Lowering implements Emitter {
   readonly #graph: Graph
@@ -93,16 +110,19 @@ class Lowering implements Emitter {
       this.#nodes.push({ type: 'Identity', inputs: [this.#names.get(tensor)!], outputs: [name] })
       return { name, dtype: tensor.dtype, shape: tensor.shape }
     })
+    const { inputs: given, frozen } = this.#graph
+    const placed = placements ? frozen : new Map<string, Tensor>()
+    const inputs = placements ? given : new Map([...given, ...frozen])
     return encodeModel({
       nodes: renameOutputs(this.#nodes, outputs.length),
       initializers: this.#initializers,
-      frozen: [...this.#graph.frozen].map(([name, { dtype, shape }]) => ({
+      frozen: [...placed].map(([name, { dtype, shape }]) => ({
         ...{ name, dtype, shape: shape as readonly number[] },
-        placement: placements?.get(name),
+        placement: placements!.get(name)!,
       })),
-      inputs: [...this.#graph.inputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+      inputs: [...inputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
       outputs,
-      opset: this.target === 'standard' ? 23 : 18,
+      ...versions[this.target],
     })
   }
 
@@ -116,14 +136,14 @@ class Lowering implements Emitter {
   #constant(key: string, value: Omit<OnnxInitializer, 'name'>): string {
     const known = this.#constants.get(key)
     if (known) return known
-    const name = `c${this.#count++}`
+    const name = `%${this.#count++}`
     this.#constants.set(key, name)
     this.#initializers.push({ name, ...value })
     return name
   }
 
   node(type: string, inputs: readonly string[], options: NodeOptions = {}): string[] {
-    const outputs = Array.from({ length: options.outputs ?? 1 }, () => `t${this.#count++}`)
+    const outputs = Array.from({ length: options.outputs ?? 1 }, () => `%${this.#count++}`)
     this.#nodes.push({ ...options, type, inputs, outputs })
     return outputs
   }

@@ -33,25 +33,26 @@ interface OnnxModel {
   readonly nodes: readonly OnnxNode[]
   readonly initializers: readonly OnnxInitializer[]
   /** Initializers whose values lie elsewhere. */
-  readonly frozen: readonly (Omit<OnnxInitializer, 'data'> & { readonly placement: Placement | undefined })[]
+  readonly frozen: readonly (Omit<OnnxInitializer, 'data'> & { readonly placement: Placement })[]
   readonly inputs: readonly OnnxValue[]
   readonly outputs: readonly OnnxValue[]
   readonly opset: number
+  readonly irVersion: number
 }
 
 const modelType = protobuf.Root.fromJSON(schema as protobuf.INamespace).lookupType('onnx.ModelProto')
 const attributeTypes = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const
 const externalData = 1
-const irVersion = 10
 
 /** @returns the model's bytes; ONNX's own limit is 2 GiB, so big weights must be `frozen` */
 export function encodeModel(model: OnnxModel): Uint8Array {
+  const contributed = new Set(model.nodes.flatMap(({ domain }) => (domain ? [domain] : [])))
   const message = modelType.create({
-    ir_version: irVersion,
+    ir_version: model.irVersion,
     producer_name: 'vl-lst',
     opset_import: [
       { domain: '', version: model.opset },
-      { domain: 'com.microsoft', version: 1 },
+      ...[...contributed].map((domain) => ({ domain, version: 1 })),
     ],
     graph: {
       name: 'vl-lst',
@@ -87,13 +88,18 @@ function encodeInitializer({ name, dtype, shape, data }: OnnxInitializer) {
   return { name, data_type: onnxDType[dtype], dims: shape, raw_data: bytes }
 }
 
-function encodeFrozen({ name, dtype, shape, placement }: OnnxModel['frozen'][number]) {
-  const entries = placement
-    ? { location: placement.file, offset: placement.offset, length: placement.bytes }
-    : { location: 'given-to-the-session' }
+function encodeFrozen({
+  name,
+  dtype,
+  shape,
+  placement: { file, offset, bytes },
+}: OnnxModel['frozen'][number]) {
   return {
     ...{ name, data_type: onnxDType[dtype], dims: shape, data_location: externalData },
-    external_data: Object.entries(entries).map(([key, value]) => ({ key, value: String(value) })),
+    external_data: Object.entries({ location: file, offset, length: bytes }).map(([key, value]) => ({
+      key,
+      value: String(value),
+    })),
   }
 }
 

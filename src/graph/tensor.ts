@@ -82,11 +82,14 @@ export interface NodeOptions {
   readonly domain?: 'com.microsoft'
 }
 
-/** One input of a sample: shape of random normal numbers, or given integers. */
+/** One input of a sample: the shape of random normal numbers, random numbers of a range, or given integers. */
 export type SampleInput =
   | readonly number[]
-  | { readonly shape: readonly number[]; readonly ints: readonly number[] }
   | { readonly shape: readonly number[]; readonly range: readonly [number, number] }
+  | { readonly shape: readonly number[]; readonly ints: readonly number[]; readonly dtype?: IntegerType }
+
+/** The dtypes without gradient; a sample's integers are int64 unless it says otherwise. */
+export type IntegerType = Exclude<DType, 'float32' | 'float64'>
 
 /** A small case that the table test runs: value and gradient against finite differences. */
 export interface Sample {

@@ -34,7 +34,6 @@ const signatures = {
   CreateIoBinding: [134, 'void*, _Out_ void**'],
   BindInput: [136, 'void*, const char*, void*'],
   BindOutput: [137, 'void*, const char*, void*'],
-  AddInitializer: [150, 'void*, const char*, void*'],
 } as const satisfies Record<string, readonly [number, string]>
 
 const releases = {

@@ -31,7 +31,7 @@ class NativeSession implements Session {
   readonly #api: Api = capi()
   readonly #session: Pointer
   readonly #binding: Pointer
-  /** Keeps frozen weights' handles, which ONNX Runtime reads as long as the session lives. */
+  /** Frozen weights are inputs, bound once to the mapped file: nothing copies, folds or packs them. */
   readonly #weights: Pointer[]
   readonly #bound = new Map<string, HostTensor>()
   #last: Promise<unknown> = Promise.resolve()
@@ -42,9 +42,6 @@ class NativeSession implements Session {
     const api = this.#api
     const settings = made(api.CreateSessionOptions)
     try {
-      this.#weights = frozenWeights(graph, options).map(([name, weight]) =>
-        addInitializer(api, settings, name, weight, graph.frozen.get(name)!.shape as readonly number[]),
-      )
       configure(api, settings, options)
       const model = lower(graph)
       this.#session = made(api.CreateSessionFromArray, api.env, model, model.length, settings)
@@ -52,6 +49,11 @@ class NativeSession implements Session {
       api.ReleaseSessionOptions(settings)
     }
     this.#binding = made(api.CreateIoBinding, this.#session)
+    this.#weights = frozenWeights(graph, options).map(([name, weight]) => {
+      const value = mappedValue(api, weight, graph.frozen.get(name)!.shape as readonly number[])
+      api.BindInput(this.#binding, name, value)
+      return value
+    })
   }
 
   run(feeds: Tensors, fetches: Tensors = {}): Promise<Tensors> {
@@ -108,27 +110,20 @@ function pathText(path: string): Buffer {
   return Buffer.from(`${path}\0`, process.platform === 'win32' ? 'utf16le' : 'utf8')
 }
 
-function addInitializer(
-  api: Api,
-  settings: Pointer,
-  name: string,
-  weight: FrozenWeight,
-  shape: readonly number[],
-): Pointer {
-  const file = mapFile(weight.path)
+/** A value over the file's own pages. */
+function mappedValue(api: Api, { path, begin, bytes }: FrozenWeight, shape: readonly number[]): Pointer {
+  const file = mapFile(path)
   if (!file) throw new Error('frozen weights can’t be mapped on this platform')
-  const address = file.address + BigInt(weight.begin)
-  const value = made(
+  const address = file.address + BigInt(begin)
+  return made(
     api.CreateTensorWithDataAsOrtValue,
     api.cpu,
     address,
-    weight.bytes,
+    bytes,
     dims(shape),
     shape.length,
     onnxTypes.float32,
   )
-  api.AddInitializer(settings, name, value)
-  return value
 }
 
 function dims(shape: readonly number[]): BigInt64Array {

@@ -1,8 +1,9 @@
-/** Runs single operators, and holds their gradients against central differences. */
+/** Runs single operators on their samples. */
 import { Random } from '../../src/base/index.js'
 import {
+  add,
+  cast,
   type DType,
-  gradients,
   graphOf,
   input,
   mul,
@@ -11,16 +12,17 @@ import {
   sum,
   type Tensor,
 } from '../../src/graph/index.js'
-import { apply } from '../../src/graph/tensor.js'
+import { applyAll, arrayOf, isFloat } from '../../src/graph/tensor.js'
 import { HostTensor, nativeRuntime, type Runtime, type Tensors } from '../../src/runtime/index.js'
 
 /** Runs a graph once and closes the session. */
 export async function evaluate(
   outputs: Readonly<Record<string, Tensor>>,
-  feeds: Tensors,
-  runtime: Runtime = nativeRuntime,
+  feeds: Tensors = {},
+  options: { runtime?: Runtime; threads?: number } = {},
 ): Promise<Tensors> {
-  const session = await runtime.createSession(graphOf(outputs), { threads: 2 })
+  const { runtime = nativeRuntime, threads = 2 } = options
+  const session = await runtime.createSession(graphOf(outputs), { threads })
   try {
     return await session.run(feeds)
   } finally {
@@ -28,90 +30,54 @@ export async function evaluate(
   }
 }
 
-/** Random normal numbers (or those of a range, or given integers) for each input of a sample. */
-export function sampleTensors(operator: Operator, sample: Sample, dtype: DType, seed: number) {
+export const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
+
+/** Random normal numbers. */
+export function normalTensor(random: Random, shape: readonly number[], dtype: DType): HostTensor {
+  const values = Array.from({ length: countOf(shape) }, () => random.normal())
+  return new HostTensor(dtype, shape, arrayOf(dtype, values))
+}
+
+/** The values of a tensor as numbers. */
+export const numbersOf = ({ data }: HostTensor): number[] => Array.from(data, Number)
+
+/** An operator applied to a sample's inputs, which are named `x0`, `x1` … */
+export interface Application {
+  readonly inputs: readonly Tensor[]
+  readonly outputs: readonly Tensor[]
+  readonly feeds: Readonly<Record<string, HostTensor>>
+}
+
+export function applySample(operator: Operator, sample: Sample, dtype: DType, seed: number): Application {
   const random = new Random(seed)
-  return sample.inputs.map((given) => {
-    const shape = 'shape' in given ? given.shape : given
-    const count = shape.reduce((product, size) => product * size, 1)
+  const tensors = sample.inputs.map((given) => {
+    if (!('shape' in given)) return normalTensor(random, given, dtype)
     if ('ints' in given) {
-      return operator.name === 'where'
-        ? new HostTensor('bool', shape, Uint8Array.from(given.ints))
-        : new HostTensor('int64', shape, BigInt64Array.from(given.ints, BigInt))
+      const type = given.dtype ?? 'int64'
+      return new HostTensor(type, given.shape, arrayOf(type, given.ints))
     }
-    const draw =
-      'range' in given
-        ? () => given.range[0] + random.uniform() * (given.range[1] - given.range[0])
-        : () => random.normal()
-    const values = Array.from({ length: count }, draw)
-    return new HostTensor(
-      dtype,
-      shape,
-      dtype === 'float64' ? Float64Array.from(values) : Float32Array.from(values),
-    )
+    const [low, high] = given.range
+    const values = Array.from({ length: countOf(given.shape) }, () => low + random.uniform() * (high - low))
+    return new HostTensor(dtype, given.shape, arrayOf(dtype, values))
   })
+  const inputs = tensors.map((tensor, i) => input(`x${i}`, tensor.shape, tensor.dtype))
+  const outputs = applyAll(operator, inputs, sample.attributes)
+  return { inputs, outputs, feeds: Object.fromEntries(tensors.map((tensor, i) => [`x${i}`, tensor])) }
 }
 
 /**
- * The largest difference between the gradient rule and central differences of Σ probe · y in float64, relative to
- * the largest gradient of that input.
+ * Σ probe · tensor over all of `tensors`, in float64, with a random probe for each: a scalar that depends on every
+ * element in a way of its own. The probes become feeds.
  */
-export async function compareGradient(
-  operator: Operator,
-  sample: Sample,
-  options: { step: number; seed: number },
-) {
-  const tensors = sampleTensors(operator, sample, 'float64', options.seed)
-  const inputs = tensors.map(({ shape, dtype }, i) => input(`x${i}`, shape, dtype))
-  const y = apply(operator, inputs, sample.attributes)
-  const probe = input('probe', y.shape, y.dtype)
-  const loss = sum(mul(y, probe))
-  const random = new Random(options.seed, 1)
-  const shape = y.shape as readonly number[]
-  const probes = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal())
-  const feeds: Record<string, HostTensor> = {
-    probe: new HostTensor(
-      y.dtype,
-      shape,
-      y.dtype === 'float64' ? Float64Array.from(probes) : Float32Array.from(probes),
-    ),
-  }
-  tensors.forEach((tensor, i) => {
-    feeds[`x${i}`] = tensor
+export function probe(tensors: readonly Tensor[], seed: number, feeds: Record<string, HostTensor>): Tensor {
+  const random = new Random(seed, 1)
+  const terms = tensors.map((tensor, i) => {
+    const name = `probe${seed}.${i}`
+    feeds[name] = normalTensor(random, tensor.shape as readonly number[], tensor.dtype)
+    return cast(sum(mul(tensor, input(name, tensor.shape, tensor.dtype))), 'float64')
   })
-  const floats = inputs.filter(({ dtype }) => dtype === 'float64')
-  const computed = gradients(loss, floats)
-  const graph = graphOf({
-    loss,
-    ...Object.fromEntries(computed.flatMap((g, i) => (g ? [[`g${i}`, g]] : []))),
-  })
-  const session = await nativeRuntime.createSession(graph, { threads: 1 })
-  let worst = 0
-  try {
-    const got = await session.run(feeds)
-    for (const [i, tensor] of floats.entries()) {
-      const values = feeds[nameOf(tensor)]!.data as Float64Array
-      const gradient = got[`g${i}`]!.data as Float64Array
-      const scale = Math.max(1e-3, ...gradient.map(Math.abs))
-      for (let k = 0; k < values.length; k++) {
-        const x = values[k]!
-        const at = async (value: number) => {
-          values[k] = value
-          const [result] = (await session.run(feeds)).loss!.data as Float64Array
-          return result!
-        }
-        const difference = ((await at(x + options.step)) - (await at(x - options.step))) / (2 * options.step)
-        values[k] = x
-        worst = Math.max(worst, Math.abs(difference - gradient[k]!) / scale)
-      }
-    }
-  } finally {
-    session.close()
-  }
-  return { relativeError: worst, checked: computed.filter((g) => g !== undefined).length }
+  return terms.reduce((a, b) => add(a, b))
 }
 
-function nameOf({ source }: Tensor): string {
-  if (source.kind !== 'input') throw new Error('not an input')
-  return source.name
-}
+export const floatsOf = (tensors: readonly Tensor[]): Tensor[] =>
+  tensors.filter(({ dtype }) => isFloat(dtype))

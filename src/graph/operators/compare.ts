@@ -11,7 +11,15 @@ function comparison(name: string, type: string): Operator {
     },
     gradient: null,
     lower: ({ inputs, emit }) => emit.node(type, inputs),
-    samples: [{ inputs: [[2, 3], [3]] }],
+    samples: [
+      { inputs: [[2, 3], [3]] },
+      {
+        inputs: [
+          { shape: [2, 2], ints: [1, 2, 3, 4] },
+          { shape: [2, 2], ints: [1, 3, 2, 4] },
+        ],
+      },
+    ],
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Dim, sumDims } from '../dims.js'
 import { apply, type Operator, type Tensor } from '../tensor.js'
+import { checkAxes } from './axes.js'
 import { sameDType } from './broadcast.js'
 import { slice } from './slice.js'
 
@@ -9,6 +10,7 @@ export const concatOperator: Operator = {
   infer(inputs, attributes) {
     const axis = attributes.axis as number
     const [first] = inputs
+    checkAxes(first!, [axis])
     for (const { shape } of inputs) {
       if (
         shape.length !== first!.shape.length ||

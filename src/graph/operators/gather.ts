@@ -15,7 +15,7 @@ import {
   type TensorType,
 } from '../tensor.js'
 
-/** y[…] = table[ids[…]]; table [rows, width], ids int64 of any shape. */
+/** y[…] = table[ids[…]]; ids int64 of any shape. A table with a gradient is [rows, width]. */
 export const gatherOperator: Operator = {
   name: 'gather',
   infer([table, ids]) {
@@ -33,7 +33,10 @@ export const gatherOperator: Operator = {
 /** y [count, width] = 0, and each row is added at its number; repeated numbers add up. */
 export const scatterRowsOperator: Operator = {
   name: 'scatterRows',
-  infer: ([rows], { count }) => ({ dtype: rows!.dtype, shape: [count as number, rows!.shape.at(-1)!] }),
+  infer([rows, ids], { count }) {
+    checkRows(rows!, ids!)
+    return { dtype: rows!.dtype, shape: [count as number, rows!.shape.at(-1)!] }
+  },
   gradient: ({ inputs: [, ids], upstream: [dy] }) => [gather(dy!, ids!), undefined],
   lower(context) {
     const { node, emit } = context
@@ -66,7 +69,12 @@ export const scatterRowsOperator: Operator = {
 /** y = base, and each row is added at its number; repeated numbers add up. */
 export const addRowsOperator: Operator = {
   name: 'addRows',
-  infer: ([base]) => base as TensorType,
+  infer([base, rows, ids]) {
+    checkRows(rows!, ids!)
+    if (base!.shape.length !== 2 || base!.shape[1] !== rows!.shape.at(-1))
+      throw new Error('the rows are not as wide as what they are added to')
+    return base!
+  },
   gradient: ({ inputs: [, , ids], upstream: [dy] }) => [dy, gather(dy!, ids!), undefined],
   lower({ inputs: [base, ...rest], node, emit }: LowerContext) {
     const { unique, summed } = uniqueRows(rest, emit, node.inputs[1]!)
@@ -76,6 +84,13 @@ export const addRowsOperator: Operator = {
     return emit.node('ScatterND', [base!, unique, after!])
   },
   samples: [{ inputs: [[6, 3], [4, 3], { shape: [4], ints: [0, 5, 5, 2] }] }],
+}
+
+/** @throws {Error} rows that aren't [one an id…, width] */
+function checkRows(rows: TensorType, ids: TensorType): void {
+  if (ids.dtype !== 'int64') throw new Error('row numbers must be int64')
+  if (String(rows.shape.slice(0, -1)) !== String(ids.shape) || typeof rows.shape.at(-1) !== 'number')
+    throw new Error('one row of a known width is needed for each number')
 }
 
 /** Up to this many rows of a table, a product with all of them is cheaper than finding the distinct ones. */

@@ -5,6 +5,7 @@ import { addOperator, divOperator, mulOperator, subOperator } from './arithmetic
 import { castOperator } from './cast.js'
 import { equalOperator, greaterOperator, lessOperator } from './compare.js'
 import { concatOperator } from './concat.js'
+import { detachOperator } from './detach.js'
 import { expandOperator } from './expand.js'
 import { fillOperator } from './fill.js'
 import { addRowsOperator, gatherOperator, scatterRowsOperator } from './gather.js'
@@ -50,6 +51,7 @@ export const operators = registry<Operator>('operator', [
   clampOperator,
   bitXorOperator,
   bitShiftOperator,
+  detachOperator,
   fillOperator,
   rangeOperator,
   sumOperator,
@@ -76,6 +78,7 @@ export { add, div, mul, square, sub } from './arithmetic.js'
 export { cast } from './cast.js'
 export { equal, greater, less } from './compare.js'
 export { concat } from './concat.js'
+export { detach } from './detach.js'
 export { expand } from './expand.js'
 export { fill } from './fill.js'
 export { gather } from './gather.js'

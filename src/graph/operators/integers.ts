@@ -1,6 +1,8 @@
 /** Integer operators: without gradient. */
-import { apply, type Operator, type Tensor } from '../tensor.js'
+import { apply, type Operator, type SampleInput, type Tensor } from '../tensor.js'
 import { broadcastShapes, sameDType } from './broadcast.js'
+
+const words: SampleInput = { shape: [4], ints: [0, 1, 0xdeadbeef, 0xffffffff], dtype: 'uint32' }
 
 /** y = x held between `low` and `high`. */
 export const clampOperator: Operator = {
@@ -24,7 +26,7 @@ export const bitXorOperator: Operator = {
   }),
   gradient: null,
   lower: ({ inputs, emit }) => emit.node('BitwiseXor', inputs),
-  samples: [],
+  samples: [{ inputs: [words, { shape: [2, 1], ints: [0xffff, 0x9e3779b9], dtype: 'uint32' }] }],
 }
 
 /** y = x shifted by `b` bits, to the right or (`direction: LEFT`) to the left; uint32. */
@@ -37,7 +39,13 @@ export const bitShiftOperator: Operator = {
   gradient: null,
   lower: ({ inputs, node, emit }) =>
     emit.node('BitShift', inputs, { attributes: { direction: node.attributes.direction as string } }),
-  samples: [],
+  samples: [
+    {
+      inputs: [words, { shape: [4], ints: [1, 31, 16, 0], dtype: 'uint32' }],
+      attributes: { direction: 'LEFT' },
+    },
+    { inputs: [words, { shape: [], ints: [15], dtype: 'uint32' }], attributes: { direction: 'RIGHT' } },
+  ],
 }
 
 export function clamp(x: Tensor, low: number, high: number): Tensor {

@@ -33,12 +33,15 @@ export const matMulOperator: Operator = {
   name: 'matMul',
   infer([a, b], attributes) {
     const { transposeA, transposeB } = options(attributes)
+    if (Math.min(a!.shape.length, b!.shape.length) < 2) throw new Error('a product needs matrices')
     const [m, k] = matrix(a!.shape, transposeA)
     const [k2, n] = matrix(b!.shape, transposeB)
     if (k !== k2) throw new Error(`inner sizes ${k} and ${k2} differ`)
     const leading = a!.shape.slice(0, -2)
     if (b!.shape.length !== 2 && String(b!.shape.slice(0, -2)) !== String(leading))
       throw new Error('leading sizes differ')
+    if (transposeA && a!.shape.length !== b!.shape.length)
+      throw new Error('aᵀ with leading axes needs a b that has them too')
     return { dtype: sameDType([a!, b!]), shape: [...leading, m, n] }
   },
   gradient({ inputs: [a, b], upstream: [dy], attributes }) {

@@ -1,5 +1,6 @@
 import { type Dim, sumDims } from '../dims.js'
 import { apply, type Operator, type Tensor } from '../tensor.js'
+import { checkAxes, checkOrder } from './axes.js'
 import { slice } from './slice.js'
 
 /** y = x with `before` zeros in front of and `after` zeros behind `axis`. */
@@ -8,6 +9,8 @@ export const padOperator: Operator = {
   infer([x], attributes) {
     const axis = attributes.axis as number
     const widths = attributes.widths as readonly [Dim, Dim]
+    checkAxes(x!, [axis])
+    for (const width of widths) checkOrder(0, width)
     return {
       dtype: x!.dtype,
       shape: x!.shape.map((size, i) => (i === axis ? sumDims(size, ...widths) : size)),

@@ -1,11 +1,12 @@
 /** One element of each row by number (the label's log-probability), and the way back. */
-import { apply, type Operator, type Tensor } from '../tensor.js'
+import type { Shape } from '../dims.js'
+import { apply, type Operator, type Tensor, type TensorType } from '../tensor.js'
 
 /** y[…] = x[…, ids[…]]; x [..., n], ids int64 [...]. */
 export const pickOperator: Operator = {
   name: 'pick',
   infer([x, ids]) {
-    if (ids!.dtype !== 'int64') throw new Error('positions must be int64')
+    checkPositions(ids!, x!.shape.slice(0, -1))
     return { dtype: x!.dtype, shape: ids!.shape }
   },
   gradient: ({ inputs: [x, ids], upstream: [dy] }) => [
@@ -23,7 +24,10 @@ export const pickOperator: Operator = {
 /** y [..., count] = 0 but for y[…, ids[…]] = x[…]. */
 export const placeOperator: Operator = {
   name: 'place',
-  infer: ([x], { count }) => ({ dtype: x!.dtype, shape: [...x!.shape, count as number] }),
+  infer([x, ids], { count }) {
+    checkPositions(ids!, x!.shape)
+    return { dtype: x!.dtype, shape: [...x!.shape, count as number] }
+  },
   gradient: ({ inputs: [, ids], upstream: [dy] }) => [pick(dy!, ids!), undefined],
   lower({ inputs: [x, ids], node, emit }) {
     const { dtype, shape } = node.outputs[0]!
@@ -33,6 +37,12 @@ export const placeOperator: Operator = {
     return emit.node('ScatterElements', [zeros!, column!, values!], { attributes: { axis: -1 } })
   },
   samples: [{ inputs: [[2, 3], { shape: [2, 3], ints: [0, 4, 2, 2, 1, 4] }], attributes: { count: 5 } }],
+}
+
+/** @throws {Error} positions that aren't one a row */
+function checkPositions(ids: TensorType, rows: Shape): void {
+  if (ids.dtype !== 'int64') throw new Error('positions must be int64')
+  if (String(ids.shape) !== String(rows)) throw new Error('one position a row is needed')
 }
 
 export function pick(x: Tensor, ids: Tensor): Tensor {

@@ -2,6 +2,7 @@
 import { productDims, type Shape } from '../dims.js'
 import { type Attributes, apply, type Operator, type Tensor, type TensorType } from '../tensor.js'
 import { div } from './arithmetic.js'
+import { checkAxes } from './axes.js'
 import { expand } from './expand.js'
 import { reshape } from './reshape.js'
 
@@ -23,7 +24,10 @@ function reduction(
 ): Operator {
   return {
     name,
-    infer: ([x], attributes) => ({ dtype: x!.dtype, shape: reducedShape(x!, attributes) }),
+    infer([x], attributes) {
+      checkAxes(x!, attributes.axes as readonly number[])
+      return { dtype: x!.dtype, shape: reducedShape(x!, attributes) }
+    },
     gradient({ inputs: [x], upstream: [dy], attributes }) {
       const axes = attributes.axes as readonly number[]
       const count = productDims(...axes.map((axis) => x!.shape[axis]!))
@@ -54,5 +58,5 @@ export function sum(x: Tensor, axes?: readonly number[], options: { keepDims?: b
 export function mean(x: Tensor, axes: readonly number[], options: { keepDims?: boolean } = {}): Tensor {
   if (axes.some((axis) => typeof x.shape[axis] !== 'number'))
     throw new Error('mean: the size of an axis is not a number')
-  return apply(meanOperator, [x], { axes, keepDims: options.keepDims ?? false })
+  return axes.length === 0 ? x : apply(meanOperator, [x], { axes, keepDims: options.keepDims ?? false })
 }

@@ -1,5 +1,6 @@
 import { type Dim, differenceDims } from '../dims.js'
 import { apply, type Operator, type Tensor } from '../tensor.js'
+import { checkAxes, checkOrder } from './axes.js'
 import { pad } from './pad.js'
 
 /** y = positions `start` … `end` − 1 of `axis`. */
@@ -8,6 +9,10 @@ export const sliceOperator: Operator = {
   infer([x], attributes) {
     const [start, end] = attributes.bounds as readonly [Dim, Dim]
     const axis = attributes.axis as number
+    checkAxes(x!, [axis])
+    checkOrder(0, start)
+    checkOrder(start, end)
+    checkOrder(end, x!.shape[axis]!)
     return {
       dtype: x!.dtype,
       shape: x!.shape.map((size, i) => (i === axis ? differenceDims(end, start) : size)),

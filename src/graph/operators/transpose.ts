@@ -1,11 +1,14 @@
 import { apply, type Operator, type Tensor } from '../tensor.js'
+import { checkAxes } from './axes.js'
 
 /** y = x with its axes in the order `axes`. */
 export const transposeOperator: Operator = {
   name: 'transpose',
   infer([x], attributes) {
     const axes = attributes.axes as readonly number[]
-    if (axes.length !== x!.shape.length) throw new Error(`${axes.length} axes given`)
+    checkAxes(x!, axes)
+    if (axes.length !== x!.shape.length || new Set(axes).size !== axes.length)
+      throw new Error(`axes ${axes} are not each axis once`)
     return { dtype: x!.dtype, shape: axes.map((axis) => x!.shape[axis]!) }
   },
   gradient({ upstream: [dy], attributes }) {

@@ -16,8 +16,8 @@ export const whereOperator: Operator = {
   ],
   lower: ({ inputs, emit }) => emit.node('Where', inputs),
   samples: [
-    { inputs: [{ shape: [2, 3], ints: [1, 0, 0, 1, 1, 0] }, [2, 3], [2, 3]] },
-    { inputs: [{ shape: [3], ints: [1, 0, 1] }, [2, 3], [1]] },
+    { inputs: [{ shape: [2, 3], ints: [1, 0, 0, 1, 1, 0], dtype: 'bool' }, [2, 3], [2, 3]] },
+    { inputs: [{ shape: [3], ints: [1, 0, 1], dtype: 'bool' }, [2, 3], [1]] },
   ],
 }
 

@@ -1,0 +1,67 @@
+/**
+ * What a data set is, whatever its files look like: samples by split, and the pictures they name.
+ * Tasks read these types; nothing here knows a task or a model.
+ */
+
+/** A question about a picture (VQA v2, easy-VQA; GQA's questions have the same shape). */
+export interface VqaSample {
+  /** As the official files have it: a number in VQA, a string in GQA; written to submissions unchanged. */
+  readonly questionId: string | number
+  /** A picture of the data set's `pictures`. */
+  readonly imageId: string
+  readonly question: string
+  /** Answer → score in 0 … 1; empty when no answer is good enough; absent where answers are secret. */
+  readonly label?: ReadonlyMap<string, number> | undefined
+  /** What kind of answer is wanted: VQA's `yes/no`, `number`, `other`. */
+  readonly answerType?: string | undefined
+  /** What kind of question it is: VQA's first words ("what is this"), easy-VQA's yes/no, shape, colour. */
+  readonly questionType?: string | undefined
+  /** What each annotator said, as it was typed (ten in VQA). */
+  readonly answers?: readonly string[] | undefined
+  /** VQA only: whether the best answer is among the 3129 frequent ones. */
+  readonly isTopkOptimal?: boolean | undefined
+}
+
+/** Any sample: NLVR2's pairs and captions join here. */
+export type Sample = VqaSample
+
+/** Encoded picture files by id; nothing is decoded here. */
+export interface PictureSource {
+  has(id: string): boolean
+  /** What an error message calls the picture: its file, or its archive and member. */
+  where(id: string): string
+  /**
+   * @returns the file's bytes (PNG, JPEG, …)
+   * @throws {UserError} no picture of this id, or its file can't be read
+   */
+  read(id: string): Promise<Uint8Array>
+}
+
+/** Samples by split. A split that the files lack is absent; `train` and `validation` never are. */
+export interface Splits<S extends Sample = Sample> {
+  readonly train: readonly S[]
+  readonly validation: readonly S[]
+  readonly [split: string]: readonly S[]
+}
+
+/** A data set that was checked as a whole: every field has its type, every picture id its picture. */
+export interface DataSet<S extends Sample = Sample> {
+  /** The layout it was read from. */
+  readonly name: string
+  readonly splits: Splits<S>
+  readonly pictures: PictureSource
+}
+
+/** One layout of files on disk. */
+export interface DataSetReader {
+  readonly name: string
+  /** The files it wants, as a message lists them. */
+  readonly layout: string
+  /** Whether the path looks like this layout; the files themselves may still be bad. */
+  recognises(path: string): boolean
+  /**
+   * @param options.seed for layouts that draw a subset; what is held out for validation never depends on it
+   * @throws {UserError} the first thing that is wrong, by file, row and field
+   */
+  read(path: string, options: { readonly seed: number }): Promise<DataSet>
+}

@@ -1,0 +1,235 @@
+/**
+ * Ladder Side-Tuning (Sung et al. 2022): a small network beside the frozen backbone reads its blocks' outputs. The
+ * backbone reads the text only; pictures enter the ladder alone. Defaults are the vision code's; `variant: text` is
+ * the code of the GLUE experiments.
+ */
+import { z } from 'zod'
+import {
+  concat,
+  type Dim,
+  detach,
+  exp,
+  fill,
+  gather,
+  logSoftmax,
+  matMul,
+  mul,
+  sub,
+  sum,
+  type Tensor,
+} from '../graph/index.js'
+import {
+  decoderBias,
+  embed,
+  encoderBias,
+  filled,
+  gateOf,
+  head,
+  type LadderContext,
+  type LadderOptions,
+  type LadderStack,
+  ladderSizes,
+  learnedGate,
+  mix,
+  normal,
+  runLadder,
+  runStack,
+  type Stack,
+  sample,
+} from '../models/index.js'
+import { backboneDecoderBias, backboneTable, crossAttention, stackOf } from './backbone.js'
+import { type DecoderOutput, defineMethod, type MethodContext } from './method.js'
+
+const layers = z.array(z.int().nonnegative()).nullable().default(null)
+
+const options = z.strictObject({
+  variant: z.enum(['vision', 'text']).default('vision'),
+  reductionFactor: z.int().positive().default(8),
+  gate: z.enum(['learnable', 'one', 'none', 'schedule-linear', 'schedule-hyperbolic']).default('learnable'),
+  gateTemperature: z.number().positive().default(0.1),
+  gateAlpha: z.number().default(0),
+  residualAfter: z.boolean().default(false),
+  downsamplePool: z.boolean().default(false),
+  samplingBias: z.boolean().default(true),
+  encoderSideLayers: layers,
+  decoderSideLayers: layers,
+  /** Mix the backbone decoder's output into the ladder's (side-tuning). */
+  mergeLast: z.boolean().default(false),
+  /** The ladder has an embedding and a head of its own; the backbone's logits are mixed in. */
+  ownHead: z.boolean().default(false),
+  freezeOwnHead: z.boolean().default(false),
+  /** Train the backbone's head (and with it, if tied, its embedding). */
+  unfreezeHead: z.boolean().default(false),
+  /** Weight of the divergence from the backbone's own sharpened predictions. */
+  lambdaDistill: z.number().nonnegative().default(0),
+  lambdaLabel: z.number().nonnegative().default(1),
+  tapNorm: z.boolean().default(false),
+  gateImageRows: z.boolean().default(true),
+})
+
+type Options = z.infer<typeof options>
+type Context = MethodContext<Options>
+
+const gateInput = 'sideGate'
+const ownHeadDeviation = 0.01
+const teacherTemperature = 0.1
+
+export const lst = defineMethod<Options>({
+  name: 'lst',
+  summary: 'a small ladder beside the frozen backbone trains; no gradient enters the backbone',
+  options,
+  trains(name, { freezeOwnHead, unfreezeHead }, config) {
+    if (freezeOwnHead && name.startsWith('side_lm_head')) return false
+    if (unfreezeHead && name === (config.tieWordEmbeddings ? 'shared.weight' : 'lm_head.weight')) return true
+    return name.includes('side') || name.includes('visual_embedding')
+  },
+  encode({ inputIds, attentionMask, visual }, context) {
+    const { root, config, trace } = context
+    const stack = stackOf('encoder', config)
+    const pictureRows = visual?.shape[1] ?? 0
+    const bias = encoderBias(backboneTable(root, stack, config), attentionMask, 0)
+    const taps: Tensor[] = []
+    const embedding = embed(root, config, inputIds)
+    const hiddenStates = runStack(embedding, { root, stack, config, bias, onBlock: (h) => taps.push(h) })
+    trace?.('encoder', hiddenStates)
+    const start = ladderStart(inputIds, visual ? concat([embedding, visual], 1) : embedding, stack, context)
+    const sideStates = climb(start, context, {
+      ...{ stack, taps, pictureRows },
+      biasOf: (table) => encoderBias(table, attentionMask, pictureRows),
+      backboneBias: bias,
+    })
+    trace?.('side_encoder', sideStates)
+    return {
+      ...{ encoderHiddenStates: hiddenStates, encoderMask: attentionMask, sideHiddenStates: sideStates },
+      sideMask: withPictures(attentionMask, pictureRows),
+    }
+  },
+  decode(state, decoderInputIds, context) {
+    const { root, config, trace } = context
+    const stack = stackOf('decoder', config)
+    const length = decoderInputIds.shape[1]!
+    const bias = backboneDecoderBias(root, config, length)
+    const taps: Tensor[] = []
+    const embedding = embed(root, config, decoderInputIds)
+    const hiddenStates = runStack(embedding, {
+      ...{ root, stack, config, bias },
+      cross: crossAttention(state.encoderHiddenStates!, state.encoderMask!),
+      onBlock: (h) => taps.push(h),
+    })
+    const sideStates = climb(ladderStart(decoderInputIds, embedding, stack, context), context, {
+      ...{ stack, taps, pictureRows: 0 },
+      biasOf: (table) => decoderBias(table, length),
+      backboneBias: bias,
+      cross: crossAttention(state.sideHiddenStates!, state.sideMask!),
+    })
+    trace?.('side_decoder', sideStates)
+    return predict(hiddenStates, sideStates, context)
+  },
+  schedules({ gate, variant }, epoch, epochs) {
+    if (!scheduled({ gate, variant })) return {}
+    if (gate === 'schedule-hyperbolic') return { [gateInput]: Math.min(0.9, Math.max(0.1, 1 / (1 + epoch))) }
+    return { [gateInput]: epochs === 1 ? 0.1 : 0.1 + (0.8 * epoch) / (epochs - 1) }
+  },
+})
+
+/** The vision code has no gate schedule: there, such a gate stays 1. */
+function scheduled({ gate, variant }: Pick<Options, 'gate' | 'variant'>): boolean {
+  return gate.startsWith('schedule') && variant === 'text'
+}
+
+function ladderContext({ root, config, options, inputs }: Context): LadderContext {
+  const gate: LadderOptions['gate'] =
+    options.gate === 'learnable' || options.gate === 'none'
+      ? options.gate
+      : scheduled(options)
+        ? 'schedule'
+        : 'one'
+  const scheduledGate = inputs[gateInput]
+  return { root, config, options: { ...options, gate }, ...(scheduledGate ? { scheduledGate } : {}) }
+}
+
+/** What the ladder starts from: embeddings scaled down, or its own embedding of the tokens. */
+function ladderStart(ids: Tensor, embedding: Tensor, stack: Stack, context: Context): Tensor {
+  const { root, config, options, trace } = context
+  const ladder = ladderContext(context)
+  const { dModel } = ladderSizes(ladder)
+  const at = root.at(stack.name)
+  const start = options.ownHead
+    ? at.dropout(
+        gather(
+          root.at('side_shared').parameter('weight', [config.vocabSize, dModel], normal(ownHeadDeviation)),
+          ids,
+        ),
+      )
+    : sample(at.dropout(embedding), at.at('side_first_downsample'), dModel, ladder)
+  trace?.(`side.${stack.name}.first`, start)
+  return start
+}
+
+/** Runs one stack of the ladder. With an own head, blocks after the first use the backbone's position bias. */
+function climb(
+  start: Tensor,
+  context: Context,
+  { backboneBias, ...run }: LadderStack & { readonly backboneBias: Tensor },
+): Tensor {
+  const { trace, options } = context
+  return runLadder(
+    start,
+    {
+      ...run,
+      ...(options.ownHead ? { laterBias: backboneBias } : {}),
+      ...(trace ? { trace } : {}),
+    },
+    ladderContext(context),
+  )
+}
+
+/** Picture rows are never masked. */
+function withPictures(mask: Tensor, pictureRows: Dim): Tensor {
+  return pictureRows === 0 ? mask : concat([mask, fill(1, [mask.shape[0]!, pictureRows], 'int64')], 1)
+}
+
+/** Logits from both decoders' last states, and the distillation loss where it is asked for. */
+function predict(hiddenStates: Tensor, sideStates: Tensor, context: Context): DecoderOutput {
+  const { root, config, options, trace } = context
+  const ladder = ladderContext(context)
+  const logits = options.ownHead
+    ? mix(
+        ownLogits(sideStates, context),
+        head(root, config, hiddenStates),
+        gateOf(root, 'side_lm_gate_params.0', ladder),
+      )
+    : head(root, config, merged(hiddenStates, sideStates, context, ladder, trace))
+  if (options.lambdaDistill === 0) return { logits, labelFactor: options.lambdaLabel }
+  const penalty = mul(divergence(logits, head(root, config, hiddenStates)), options.lambdaDistill)
+  return { logits, labelFactor: options.lambdaLabel, penalty }
+}
+
+function merged(
+  hiddenStates: Tensor,
+  sideStates: Tensor,
+  { root, config, options }: Context,
+  ladder: LadderContext,
+  trace: Context['trace'],
+): Tensor {
+  const up = sample(sideStates, root.at('side_final_upsample'), config.dModel, ladder)
+  trace?.('upsample', up)
+  return options.mergeLast
+    ? mix(up, hiddenStates, learnedGate(root, 'side_gate_params_merge_last', ladder))
+    : up
+}
+
+/** Reference: the own head scales by d^−½ of the backbone's width, and a scalar `side_lm_gate` is never used. */
+function ownLogits(sideStates: Tensor, { root, config }: Context): Tensor {
+  root.parameter('side_lm_gate', [1], filled(0))
+  const { vocabSize, dModel, tieWordEmbeddings } = config
+  const width = sideStates.shape.at(-1) as number
+  const weight = root.at('side_lm_head').parameter('weight', [vocabSize, width], normal(ownHeadDeviation))
+  return matMul(sideStates, weight, { transposeB: true, alpha: tieWordEmbeddings ? dModel ** -0.5 : 1 })
+}
+
+/** Σ p_t (ln p_t − ln p) over all positions, p_t the backbone's own predictions at temperature 0.1. */
+function divergence(logits: Tensor, teacherLogits: Tensor): Tensor {
+  const teacher = logSoftmax(mul(detach(teacherLogits), 1 / teacherTemperature))
+  return sum(mul(exp(teacher), sub(teacher, logSoftmax(logits))))
+}

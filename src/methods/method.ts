@@ -1,0 +1,57 @@
+/** What a method of fine-tuning is: one file with its options, what it trains, and how the model runs under it. */
+import type { z } from 'zod'
+import type { Tensor } from '../graph/index.js'
+import type { Scope, T5Config } from '../models/index.js'
+
+/** What a method's functions are given. */
+export interface MethodContext<O> {
+  readonly root: Scope
+  readonly config: T5Config
+  readonly options: O
+  /** Value of each of the method's own inputs, by name. */
+  readonly inputs: Readonly<Record<string, Tensor>>
+  /** Sees intermediate values by the names of the recorded cases. */
+  readonly trace?: (name: string, value: Tensor) => void
+}
+
+export interface EncoderInputs {
+  /** int64 [batch, text] */
+  readonly inputIds: Tensor
+  /** int64 [batch, text]: 1 where a token stands, 0 where padding does. */
+  readonly attentionMask: Tensor
+  /** [batch, positions, d]: pictures as rows of the backbone's width, where the task has them. */
+  readonly visual?: Tensor
+}
+
+/** What the decoder needs of the encoder, by name; prediction carries it from one graph to the next. */
+export type EncoderState = Readonly<Record<string, Tensor>>
+
+export interface DecoderOutput {
+  /** [batch, target, vocabulary] */
+  readonly logits: Tensor
+  /** A further loss [], summed over the batch, that is divided by the number of samples. */
+  readonly penalty?: Tensor
+  /** Factor of the labels' loss; 1 by default. */
+  readonly labelFactor?: number
+}
+
+export interface Method<O = unknown> {
+  readonly name: string
+  readonly summary: string
+  /** Names, defaults and limits of its options. */
+  readonly options: z.ZodType<O>
+  /** Whether the parameter of this name is trained. */
+  trains(name: string, options: O, config: T5Config): boolean
+  encode(inputs: EncoderInputs, context: MethodContext<O>): EncoderState
+  /** @param decoderInputIds int64 [batch, target] */
+  decode(state: EncoderState, decoderInputIds: Tensor, context: MethodContext<O>): DecoderOutput
+  /**
+   * Scalars that the method is fed with, by name, as they stand in an epoch (from 0) of `epochs`.
+   */
+  schedules?(options: O, epoch: number, epochs: number): Readonly<Record<string, number>>
+}
+
+/** Keeps the options' type inside a row while the registry holds rows of all kinds. */
+export function defineMethod<O>(method: Method<O>): Method {
+  return method as unknown as Method
+}

@@ -1,0 +1,3 @@
+export { roundHalfEven, type ScoreRow, scoreRows } from './rows.js'
+export { labelScore, softLabel, vqaAccuracy, vqaEvaluators } from './vqa.js'
+export { normaliseAnswer, normaliseTrainingAnswer, stripPunctuation, tidyAnswer } from './vqaNormalise.js'

@@ -1,0 +1,29 @@
+export { readT5Config, type T5Config } from './config.js'
+export { type DropoutSource, hashedDropout, noDropout } from './dropout.js'
+export * from './ladder.js'
+export { relativeBias, relativePositionBucket } from './positionBias.js'
+export {
+  buildModel,
+  filled,
+  type Initializer,
+  type ModelBuild,
+  normal,
+  type ParameterSpec,
+  type Scope,
+  uniform,
+} from './scope.js'
+export {
+  biasTable,
+  blockedCross,
+  type CrossAttention,
+  decoderBias,
+  embed,
+  encoderBias,
+  head,
+  maskBias,
+  norm,
+  runStack,
+  type Stack,
+  t5Sizes,
+  sharedTable,
+} from './t5.js'

@@ -1,0 +1,244 @@
+/**
+ * The ladder of Ladder Side-Tuning (Sung et al. 2022, §3): a small T5 beside the frozen one. It reads the output of
+ * every backbone block (a tap), scaled down to 1/r of the width, and nothing is ever propagated back into the
+ * backbone. Weight names are the reference's.
+ *
+ * Shapes: b batch · n text + picture rows · t target · d backbone width · s ladder width d/r.
+ */
+import {
+  add,
+  concat,
+  constant,
+  type Dim,
+  div,
+  matMul,
+  mul,
+  pad,
+  rmsNorm,
+  scalar,
+  sigmoid,
+  slice,
+  sub,
+  type Tensor,
+} from '../graph/index.js'
+import type { T5Config } from './config.js'
+import { filled, type Initializer, normal, type Scope, uniform } from './scope.js'
+import {
+  type BlockInitializers,
+  type BlockSizes,
+  biasTable,
+  block,
+  type CrossAttention,
+  norm,
+  type Stack,
+  t5Initializers,
+} from './t5.js'
+
+export type Gate = 'learnable' | 'one' | 'none' | 'schedule'
+
+export interface LadderOptions {
+  /** r: widths of the ladder are the backbone's divided by r, rounded down; the number of heads is the same. */
+  readonly reductionFactor: number
+  /** How a tap t meets the ladder's state s: g s + (1 − g) t, or s + t (`none`). */
+  readonly gate: Gate
+  /** g = sigmoid(α / T). */
+  readonly gateTemperature: number
+  /** Start value of α. */
+  readonly gateAlpha: number
+  /** Mix after the ladder's block instead of before. */
+  readonly residualAfter: boolean
+  /** Taps are scaled down by averages over d/r windows instead of a trained projection. */
+  readonly downsamplePool: boolean
+  /** Biases in the down and up projections. */
+  readonly samplingBias: boolean
+  /** Backbone layers that have a ladder block, in the order given; `null`: all. */
+  readonly encoderSideLayers: readonly number[] | null
+  readonly decoderSideLayers: readonly number[] | null
+  /** Bring every tap to root mean square 1 first (ours; not in the paper). */
+  readonly tapNorm: boolean
+  /** Gate picture rows too, as the paper's code does although their tap is 0. */
+  readonly gateImageRows: boolean
+  /** Which code base decides how ladder weights start. */
+  readonly variant: 'vision' | 'text'
+}
+
+/** What the ladder gets from outside the model. */
+export interface LadderContext {
+  readonly root: Scope
+  readonly config: T5Config
+  readonly options: LadderOptions
+  /** The gate's value [] where a schedule sets it. */
+  readonly scheduledGate?: Tensor
+}
+
+/** The ladder's own sizes and start values. */
+export function ladderSizes({ config, options }: LadderContext): BlockSizes {
+  const part = (size: number) => Math.floor(size / options.reductionFactor)
+  return {
+    ...config,
+    dModel: part(config.dModel),
+    dKv: part(config.dKv),
+    dFf: part(config.dFf),
+    initializers: options.variant === 'text' ? textInitializers : t5Initializers(config),
+  }
+}
+
+const textDeviation = 0.01
+const textInitializers: BlockInitializers = {
+  query: normal(textDeviation),
+  keyValue: normal(textDeviation),
+  output: normal(textDeviation),
+  feedForwardIn: normal(textDeviation),
+  feedForwardOut: normal(textDeviation),
+  positionBias: normal(1),
+}
+
+/** A projection between the backbone's width and the ladder's; r = 1 needs none. */
+export function sample(x: Tensor, at: Scope, out: number, { options }: LadderContext): Tensor {
+  if (options.reductionFactor === 1) return x
+  const width = x.shape.at(-1) as number
+  const [weightStart, biasStart]: [Initializer, Initializer] =
+    options.variant === 'text'
+      ? [normal(textDeviation), filled(0)]
+      : [uniform(width ** -0.5), uniform(width ** -0.5)]
+  const y = matMul(x, at.parameter('weight', [out, width], weightStart), { transposeB: true })
+  return options.samplingBias ? add(y, at.parameter('bias', [out], biasStart)) : y
+}
+
+/** Averages over the windows ⌊j·d/s⌋ … ⌈(j+1)·d/s⌉ − 1 of the width, as a product with a constant matrix. */
+function averagePool(x: Tensor, out: number): Tensor {
+  const width = x.shape.at(-1) as number
+  const weights = new Float32Array(out * width)
+  for (let j = 0; j < out; j++) {
+    const [from, to] = [Math.floor((j * width) / out), Math.ceil(((j + 1) * width) / out)]
+    weights.fill(1 / (to - from), j * width + from, j * width + to)
+  }
+  return matMul(x, constant(weights, [out, width], 'float32'), { transposeB: true })
+}
+
+/** A tap made ready to be mixed: normalised (if asked) and scaled down; [b, text, s]. */
+function scaleTap(tap: Tensor, layer: number, at: Scope, context: LadderContext): Tensor {
+  const { config, options } = context
+  const { dModel } = ladderSizes(context)
+  const ones = () => constant(new Float32Array(config.dModel).fill(1), [config.dModel], 'float32')
+  const x = options.tapNorm ? rmsNorm(tap, ones(), config.layerNormEpsilon) : tap
+  if (options.downsamplePool) return averagePool(x, dModel)
+  return sample(x, at.at(`side_downsamples.${layer}`), dModel, context)
+}
+
+/**
+ * The parameter of a gate. The reference makes one for every backbone layer; those of dropped layers never get a
+ * gradient.
+ */
+function gateParameter(at: Scope, name: string, { options }: LadderContext): Tensor {
+  return at.parameter(name, [1], filled(options.gateAlpha))
+}
+
+/** g of a layer, or `undefined` where taps are simply added. */
+export function gateOf(at: Scope, name: string, context: LadderContext): Tensor | undefined {
+  const { gate, gateTemperature } = context.options
+  if (gate === 'learnable') return sigmoid(div(gateParameter(at, name, context), gateTemperature))
+  if (gate === 'schedule' && context.scheduledGate) return context.scheduledGate
+  return gate === 'none' ? undefined : scalar(1)
+}
+
+/** g a + (1 − g) b, or a + b without a gate. */
+export function mix(a: Tensor, b: Tensor, gate: Tensor | undefined): Tensor {
+  return gate ? add(mul(gate, a), mul(sub(1, gate), b)) : add(a, b)
+}
+
+/**
+ * Mixes a tap of the text rows into a state that may have picture rows behind them. Those have no tap: they are
+ * multiplied by g, unless `gateImageRows` is off.
+ */
+function mixRows(
+  state: Tensor,
+  tap: Tensor,
+  gate: Tensor | undefined,
+  pictureRows: Dim,
+  context: LadderContext,
+): Tensor {
+  if (pictureRows === 0) return mix(state, tap, gate)
+  if (context.options.gateImageRows || !gate) return mix(state, pad(tap, 1, 0, pictureRows), gate)
+  const [text, all] = [tap.shape[1]!, state.shape[1]!]
+  return concat([mix(slice(state, 1, 0, text), tap, gate), slice(state, 1, text, all)], 1)
+}
+
+export interface LadderStack {
+  readonly stack: Stack
+  /** Backbone block outputs [b, text, d], one a layer. */
+  readonly taps: readonly Tensor[]
+  /** How many rows of the state follow the text. */
+  readonly pictureRows: Dim
+  readonly cross?: CrossAttention
+  /** Self-attention bias from the ladder's own position table (`undefined`: it has none). */
+  readonly biasOf: (table: Tensor | undefined) => Tensor
+  /** Self-attention bias of every block but block 0 (own head), where it is the backbone's. */
+  readonly laterBias?: Tensor
+  /** Sees what a recorded case may ask for, by the case's name. */
+  readonly trace?: (name: string, value: Tensor) => void
+}
+
+/** The layers of a stack that have a ladder block, in the order in which they were named. */
+export function sideLayers({ name, layers }: Stack, options: LadderOptions): readonly number[] {
+  const named = name === 'encoder' ? options.encoderSideLayers : options.decoderSideLayers
+  return named ?? Array.from({ length: layers }, (_, layer) => layer)
+}
+
+/**
+ * Runs a stack of the ladder beside the backbone's taps.
+ *
+ * @param state [b, n, s], scaled down and dropped out by the caller
+ * @returns [b, n, s] after the ladder's final norm
+ */
+export function runLadder(state: Tensor, run: LadderStack, context: LadderContext): Tensor {
+  const { stack, taps, pictureRows, cross, trace } = run
+  const { root, config, options } = context
+  const at = root.at(stack.name)
+  const sizes = ladderSizes(context)
+  const named = sideLayers(stack, options)
+  const bias = ladderBias(run, at, sizes, config, named)
+  if (options.gate === 'learnable') {
+    for (let layer = 0; layer < stack.layers; layer++) gateParameter(at, `side_gate_params.${layer}`, context)
+  }
+  let s = state
+  for (const [layer, tap] of taps.entries()) {
+    trace?.(`tap.${stack.name}.${layer}`, tap)
+    if (!named.includes(layer)) continue
+    const t = scaleTap(tap, layer, at, context)
+    trace?.(`down.${stack.name}.${layer}`, t)
+    const gate = gateOf(at, `side_gate_params.${layer}`, context)
+    if (!options.residualAfter) s = mixRows(s, t, gate, pictureRows, context)
+    trace?.(`side.${stack.name}.${layer}.in`, s)
+    const own = layer > 0 && run.laterBias ? run.laterBias : bias
+    trace?.(`side.${stack.name}.bias.${layer}`, own)
+    s = block(s, own, cross, at.at(`side_block.${layer}`), sizes)
+    if (options.residualAfter) s = mixRows(s, t, gate, pictureRows, context)
+    trace?.(`side.${stack.name}.${layer}`, s)
+  }
+  const normed = norm(s, at.at('final_side_layer_norm'), config.layerNormEpsilon)
+  trace?.(`side.${stack.name}.norm`, normed)
+  return at.dropout(normed)
+}
+
+/**
+ * The first layer *named* owns the position table, the first that *runs* makes the bias of all: lists out of order
+ * lose it (reference; glue.md §3.1).
+ */
+function ladderBias(
+  run: LadderStack,
+  at: Scope,
+  sizes: BlockSizes,
+  c: T5Config,
+  named: readonly number[],
+): Tensor {
+  if (named.length === 0) return run.biasOf(undefined)
+  const [owner] = named
+  const table = biasTable(at.at(`side_block.${owner}`), c.relativeAttentionNumBuckets, sizes)
+  return run.biasOf(owner === Math.min(...named) ? table : undefined)
+}
+
+/** Mixes with a learned gate of its own name: the heads and `mergeLast`. */
+export function learnedGate(at: Scope, name: string, context: LadderContext): Tensor {
+  return sigmoid(div(gateParameter(at, name, context), context.options.gateTemperature))
+}

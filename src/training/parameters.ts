@@ -1,0 +1,186 @@
+/**
+ * The trained parameters of a run, one behind the other in a few flat arrays, so that an optimizer goes over long
+ * stretches of memory instead of over hundreds of small tensors.
+ */
+import { HostTensor } from '../runtime/index.js'
+
+export interface ParameterSpec {
+  readonly name: string
+  readonly shape: readonly number[]
+  /** Whether weight decay applies to it. */
+  readonly decays: boolean
+}
+
+/** A stretch of one slab, in elements: `begin` … `end` − 1. */
+export interface Span {
+  readonly slab: number
+  readonly begin: number
+  readonly end: number
+}
+
+export interface Parameter extends ParameterSpec {
+  readonly span: Span
+  /** What the gradient graph is fed with. */
+  readonly value: HostTensor
+  /** What the gradient graph writes. */
+  readonly gradient: HostTensor
+}
+
+/** Spans that an optimizer treats alike. */
+export interface Group {
+  /** One of the parameters in it. */
+  readonly example: Parameter
+  /** None longer than the store's chunk; what lies between two parameters of a span is zero. */
+  readonly spans: readonly Span[]
+}
+
+export interface StoreOptions {
+  /** Most bytes of one slab; only a parameter that is larger by itself gets a larger one. */
+  readonly slabBytes?: number
+  /** Most elements of a span: what one run of an update graph works on. */
+  readonly chunk?: number
+}
+
+/** Node 20 makes no ArrayBuffer above 4 GiB. */
+const defaultSlabBytes = 2 ** 30
+/** 65,536 elements: four of them and the temporaries stay in a core's cache (measured: docs/decisions.md). */
+const defaultChunk = 2 ** 16
+/** Parameters start at multiples of this many elements, which are 64 bytes. */
+const alignment = 16
+
+/** Flat float32 memory in the layout of a store, all zero at first. Views of it are made once. */
+export class Slabs {
+  readonly arrays: readonly Float32Array[]
+  readonly #views = new Map<string, HostTensor>()
+
+  /** @param lengths elements of each slab */
+  constructor(lengths: readonly number[]) {
+    this.arrays = lengths.map((length) => new Float32Array(length))
+  }
+
+  /** The elements of a span, as a tensor of that shape (of one axis by default). */
+  view({ slab, begin, end }: Span, shape: readonly number[] = [end - begin]): HostTensor {
+    const key = `${slab}:${begin}:${shape}`
+    let view = this.#views.get(key)
+    if (!view) {
+      view = new HostTensor('float32', shape, this.arrays[slab]!.subarray(begin, end))
+      this.#views.set(key, view)
+    }
+    return view
+  }
+
+  /** Idempotent: releases all views. */
+  release(): void {
+    for (const view of this.#views.values()) view.release()
+    this.#views.clear()
+  }
+}
+
+/**
+ * Values and gradients of all trained parameters. Those that decay come first, otherwise the order is the given one.
+ * Memory: 2 × 4 bytes an element; an optimizer adds its own.
+ */
+export class ParameterStore {
+  /** By name, in the order in which they lie in memory. */
+  readonly parameters: ReadonlyMap<string, Parameter>
+  readonly values: Slabs
+  readonly gradients: Slabs
+  readonly #lengths: readonly number[]
+  readonly #chunk: number
+
+  /** @throws {Error} two parameters of the same name */
+  constructor(specs: readonly ParameterSpec[], options: StoreOptions = {}) {
+    const { spans, lengths } = layOut(specs, (options.slabBytes ?? defaultSlabBytes) / 4)
+    this.#lengths = lengths
+    this.#chunk = options.chunk ?? defaultChunk
+    this.values = this.slabs()
+    this.gradients = this.slabs()
+    this.parameters = new Map(
+      [...spans].map(([spec, span]) => [
+        spec.name,
+        {
+          ...spec,
+          span,
+          value: this.values.view(span, spec.shape),
+          gradient: this.gradients.view(span, spec.shape),
+        },
+      ]),
+    )
+    if (this.parameters.size !== specs.length) throw new Error('two trained parameters have the same name')
+  }
+
+  /** More memory of the same layout: an optimizer's moments. Whoever asks releases it. */
+  slabs(): Slabs {
+    return new Slabs(this.#lengths)
+  }
+
+  /**
+   * The parameters in groups that may be updated together, across the borders of parameters.
+   *
+   * @param keyOf equal for parameters that are treated alike; `undefined`: in no group
+   */
+  groups(keyOf: (parameter: Parameter) => number | undefined): readonly Group[] {
+    const groups = new Map<number, { readonly example: Parameter; readonly spans: Span[] }>()
+    for (const { key, example, span } of this.#runs(keyOf)) {
+      const group = groups.get(key) ?? { example, spans: [] }
+      groups.set(key, group)
+      group.spans.push(...cut(span, this.#chunk))
+    }
+    return [...groups.values()]
+  }
+
+  /** The longest spans of neighbours with one key. */
+  *#runs(keyOf: (parameter: Parameter) => number | undefined) {
+    let run: { key: number; example: Parameter; span: Span } | undefined
+    for (const parameter of this.parameters.values()) {
+      const key = keyOf(parameter)
+      if (run && key === run.key && parameter.span.slab === run.span.slab) {
+        run.span = { ...run.span, end: parameter.span.end }
+        continue
+      }
+      if (run) yield run
+      run = key === undefined ? undefined : { key, example: parameter, span: parameter.span }
+    }
+    if (run) yield run
+  }
+
+  /** Idempotent: releases all tensors. */
+  release(): void {
+    this.values.release()
+    this.gradients.release()
+  }
+}
+
+/** Cuts at multiples of `chunk`, so that other groupings of the parameters find most views made already. */
+function* cut({ slab, begin, end }: Span, chunk: number): Generator<Span> {
+  for (let at = begin; at < end; ) {
+    const next = Math.min(end, (Math.floor(at / chunk) + 1) * chunk)
+    yield { slab, begin: at, end: next }
+    at = next
+  }
+}
+
+/** @returns where each parameter lies, and the length of each slab, in elements */
+function layOut(specs: readonly ParameterSpec[], limit: number) {
+  const spans = new Map<ParameterSpec, Span>()
+  const lengths: number[] = []
+  for (const spec of [...specs].sort((a, b) => Number(b.decays) - Number(a.decays))) {
+    const count = elements(spec.shape)
+    const slab = lengths.length - 1
+    const begin = align(lengths[slab] ?? Number.POSITIVE_INFINITY)
+    const fits = begin + count <= limit
+    const span = fits ? { slab, begin, end: begin + count } : { slab: slab + 1, begin: 0, end: count }
+    spans.set(spec, span)
+    lengths[span.slab] = span.end
+  }
+  return { spans, lengths }
+}
+
+function align(count: number): number {
+  return Math.ceil(count / alignment) * alignment
+}
+
+/** How many elements a tensor of this shape has. */
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { UserError } from '../base/index.js'
+
+/**
+ * Makes a file that is either whole or not there: written under a temporary name in the same folder,
+ * forced to the disk, renamed. What stood there before is replaced only by the whole new file.
+ *
+ * @param write writes everything to the path that it is given
+ * @param mend what to do when the disk is full or the place can't be written, as errors say it
+ * @throws {UserError} it can't be written; the temporary file is removed
+ */
+export function makeAside(file: string, write: (temporary: string) => void, mend: string): void {
+  const temporary = `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
+  try {
+    write(temporary)
+    force(temporary, 'r+')
+    renameSync(temporary, file)
+    forceFolder(dirname(file))
+  } catch (error) {
+    if (existsSync(temporary)) rmSync(temporary)
+    throw cannotWrite(error, file, mend)
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EDQUOT: 'the disk quota is used up',
+  EEXIST: 'something else has its place',
+  EFBIG: 'the file system takes no file so large',
+  EISDIR: 'a folder has its place',
+  ENOENT: 'its folder does not exist',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a file has the place of its folder',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+}
+
+/** The operating system's error as one that says which file and what to do; another one as it is. */
+export function cannotWrite(error: unknown, file: string, mend: string): unknown {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return error
+  const reason = reasons[String(error.code)] ?? error.message
+  return new UserError(`${file}: cannot be written (${reason}): ${mend}`)
+}
+
+function force(path: string, flags: 'r' | 'r+'): void {
+  const descriptor = openSync(path, flags)
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** So that the new name outlasts a power failure, where the platform can do it for folders at all. */
+function forceFolder(folder: string): void {
+  try {
+    force(folder, 'r')
+  } catch (error) {
+    const unable = ['EACCES', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM'] // Windows, some network file systems
+    if (!unable.includes(String((error as NodeJS.ErrnoException).code))) throw error
+  }
+}

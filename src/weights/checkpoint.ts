@@ -1,0 +1,90 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { z } from 'zod'
+import { UserError } from '../base/index.js'
+import { damaged } from './header.js'
+import { readJson, statusOf } from './json.js'
+import { type Checkpoint, find, openSafetensors, type SafetensorsFile } from './safetensors.js'
+
+const singleName = 'model.safetensors'
+const indexName = 'model.safetensors.index.json'
+
+/**
+ * Opens a checkpoint: a safetensors file, or a folder with `model.safetensors` or with shards and
+ * their `model.safetensors.index.json`.
+ *
+ * @throws {UserError} nothing there; a file that is not sound; a shard that is missing; an index that
+ *   does not say what is in the shards
+ */
+export function openCheckpoint(path: string): Checkpoint {
+  const status = statusOf(path)
+  if (!status) throw new UserError(`${path}: there is no such file or folder: check the path`)
+  if (!status.isDirectory()) return openSafetensors(path)
+  if (existsSync(join(path, singleName))) return openSafetensors(join(path, singleName))
+  if (existsSync(join(path, indexName))) return openShards(path)
+  const others = readdirSync(path).filter((name) =>
+    /^(pytorch_model.*\.bin|.*\.(h5|msgpack|ckpt))$/.test(name),
+  )
+  throw new UserError(
+    others[0] !== undefined
+      ? `${path}: has ${others[0]} but no ${singleName}: save the model as safetensors`
+      : `${path}: has no ${singleName}: download or save it there`,
+  )
+}
+
+/** All tensors of all checkpoints; where a name is in several, the last one counts. */
+export function overlay(...checkpoints: readonly Checkpoint[]): Checkpoint {
+  const owners = new Map<string, Checkpoint>()
+  for (const checkpoint of checkpoints)
+    for (const name of checkpoint.tensors.keys()) owners.set(name, checkpoint)
+  const tensors = new Map([...owners].map(([name, owner]) => [name, owner.tensors.get(name)!]))
+  const files = [...new Set(checkpoints.flatMap((checkpoint) => checkpoint.files))]
+  const owner = (name: string) => find(owners, files, name)
+  return {
+    tensors,
+    files,
+    read: (name) => owner(name).read(name),
+    readFloat32: (name) => owner(name).readFloat32(name),
+    float32Chunks: (name) => owner(name).float32Chunks(name),
+  }
+}
+
+const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) })
+
+function openShards(folder: string): Checkpoint {
+  const index = join(folder, indexName)
+  const shardOf = readIndex(index)
+  const shards = new Map<string, SafetensorsFile>()
+  for (const [tensor, shard] of shardOf) {
+    if (shards.has(shard)) continue
+    if (basename(shard) !== shard || !existsSync(join(folder, shard)))
+      throw damaged(join(folder, shard), `is missing (${indexName} wants "${tensor}" from it)`)
+    shards.set(shard, openSafetensors(join(folder, shard)))
+  }
+  checkIndex(index, shardOf, shards)
+  return overlay(...shards.values())
+}
+
+function readIndex(index: string): ReadonlyMap<string, string> {
+  const checked = indexSchema.safeParse(readJson(index))
+  if (!checked.success) throw damaged(index, 'its weight_map is not an object of tensor and file names')
+  return new Map(Object.entries(checked.data.weight_map))
+}
+
+/** Every tensor is in exactly the shard that the index names. */
+function checkIndex(
+  index: string,
+  shardOf: ReadonlyMap<string, string>,
+  shards: ReadonlyMap<string, SafetensorsFile>,
+): void {
+  const found = new Map<string, string>()
+  for (const [shard, { tensors }] of shards)
+    for (const name of tensors.keys()) {
+      const other = found.get(name)
+      if (other) throw damaged(index, `tensor "${name}" is in two shards, ${other} and ${shard}`)
+      if (!shardOf.has(name)) throw damaged(index, `tensor "${name}" of ${shard} is not in the weight_map`)
+      found.set(name, shard)
+    }
+  for (const [name, shard] of shardOf)
+    if (found.get(name) !== shard) throw damaged(index, `tensor "${name}" is not in ${shard}`)
+}

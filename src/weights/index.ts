@@ -1,0 +1,8 @@
+export { cachedFile, cacheFolder } from './cache.js'
+export { openCheckpoint, overlay } from './checkpoint.js'
+export { type Dtype, dtypes, type TensorData } from './dtype.js'
+export { type ModelConfig, type ModelFolder, openModelFolder, readModelConfig } from './folder.js'
+export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './halves.js'
+export { type Checkpoint, openSafetensors, type SafetensorsFile, type StoredTensor } from './safetensors.js'
+export { asFloat32 } from './widen.js'
+export { type TensorToWrite, writeSafetensors } from './write.js'

@@ -1,0 +1,13 @@
+import { registry } from '../src/base/index.js'
+import { patches } from './patches.js'
+
+export {
+  type VisualEmbeddingOptions,
+  visualEmbedding,
+  visualEmbeddingDefaults,
+} from './embedding.js'
+export { decodePicture, type Grid, type Picture, type VisionEncoder } from './images.js'
+export { firstRows, maxPool, poolings, type Sizes, type Windows } from './pooling.js'
+
+/** Everything that `--vision` knows by name. */
+export const visionEncoders = registry('vision encoder', [patches])

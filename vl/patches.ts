@@ -1,0 +1,52 @@
+import { UserError } from '../src/base/index.js'
+import type { Picture, VisionEncoder } from './images.js'
+
+/** Pixels a side. */
+const patchSide = 8
+
+/** Channel statistics of CLIP's training pictures (Radford et al. 2021), in units of full intensity. */
+const clipMean = [0.48145466, 0.4578275, 0.40821073]
+const clipDeviation = [0.26862954, 0.26130258, 0.27577711]
+
+/** (value / 255 − mean) / deviation for every channel and 8-bit value: [3, 256]. */
+const normalised = Float32Array.from(
+  { length: 3 * 256 },
+  (_, i) => ((i % 256) / 255 - clipMean[i >> 8]!) / clipDeviation[i >> 8]!,
+)
+
+/** No encoder: pixels themselves. A patch is flattened channel, row, column. */
+export const patches: VisionEncoder = {
+  name: 'patches',
+  summary: 'no encoder: patches of 8×8 pixels',
+  featDim: 3 * patchSide * patchSide,
+  grid({ name, width, height }) {
+    if (width % patchSide !== 0 || height % patchSide !== 0) {
+      throw new UserError(
+        `${name} is ${width}×${height} pixels, which --vision patches can't cut into ${patchSide}×${patchSide}: ` +
+          `resize it to multiples of ${patchSide}`,
+      )
+    }
+    return { rows: height / patchSide, columns: width / patchSide }
+  },
+  async features(picture) {
+    const { rows, columns } = patches.grid(picture)
+    return cut(picture, new Float32Array(rows * columns * patches.featDim))
+  },
+}
+
+/** Fills `result`, [rows of patches, columns of patches, channel, row, column]. A hot loop. */
+function cut({ width, height, data }: Picture, result: Float32Array): Float32Array {
+  let at = 0
+  for (let top = 0; top < height; top += patchSide) {
+    for (let left = 0; left < width; left += patchSide) {
+      for (let channel = 0; channel < 3; channel++) {
+        for (let y = top; y < top + patchSide; y++) {
+          let pixel = (y * width + left) * 3 + channel
+          for (let x = 0; x < patchSide; x++, pixel += 3)
+            result[at++] = normalised[channel * 256 + data[pixel]!]!
+        }
+      }
+    }
+  }
+  return result
+}

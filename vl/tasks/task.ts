@@ -1,0 +1,42 @@
+import type { Sample } from '../../datasets/index.js'
+import type { Random } from '../../src/base/index.js'
+import type { ScoreRow } from '../../src/metrics/index.js'
+import type { LossWeighting } from './lossWeights.js'
+
+/** What a sample is trained to say, and how much it counts. */
+export interface Target {
+  readonly text: string
+  /** 0 … 1 */
+  readonly score: number
+}
+
+/**
+ * A task: how a sample becomes text, pictures and a target, how its loss is weighted, how answers are
+ * decoded and scored. One file and one line in `index.ts`; no task is named elsewhere.
+ */
+export interface Task<S extends Sample = Sample> {
+  readonly name: string
+  readonly summary: string
+  /** Stands before the sample's text, with nothing between. */
+  readonly prompt: string
+  /** In tokens, special ones included; longer texts are cut. */
+  readonly maxInputLength: number
+  readonly maxTargetLength: number
+  readonly lossWeighting: LossWeighting
+  /** How answers are generated; the length counts the start token. */
+  readonly decode: { readonly beams: number; readonly maxLength: number }
+  /** The sample's text, without the prompt. */
+  text(sample: S): string
+  /** Ids of its pictures, in order. */
+  pictures(sample: S): readonly string[]
+  /** @param random what a draw depends on, where a sample has several targets */
+  target(sample: S, random: Random): Target
+  /**
+   * The table of results, overall first; empty where the samples have no answers to compare with.
+   *
+   * @param answers one a sample, in the same order
+   */
+  score(samples: readonly S[], answers: readonly string[]): ScoreRow[]
+  /** The official submission file of these answers, byte for byte. */
+  submission(samples: readonly S[], answers: readonly string[]): Uint8Array
+}
