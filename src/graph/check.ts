@@ -1,4 +1,4 @@
-import { dimTerms, printShape, productDims } from './dims.js'
+import { type Dim, dimTerms, printShape, productDims } from './dims.js'
 import { ancestors } from './gradient.js'
 import type { Graph } from './lower.js'
 import { operators } from './operators/index.js'
@@ -13,15 +13,22 @@ import type { Node, Tensor, TensorType } from './tensor.js'
  */
 export function checkGraph(graph: Graph): void {
   const sizes = new Set([...graph.inputs.values()].flatMap(({ shape }) => shape))
+  const sound = new Set<Dim>()
   for (const tensor of ancestors([...graph.outputs.values()])) {
     for (const dim of tensor.shape) {
-      if (productDims(dim) !== dim) fault(tensor, `"${dim}" is written ${productDims(dim)}`)
-      for (const factor of dimTerms(dim).flatMap(({ factors }) => factors)) {
-        if (!sizes.has(factor)) fault(tensor, `no input has the dimension "${factor}"`)
-      }
+      if (typeof dim === 'string' && !sound.has(dim)) checkDim(tensor, dim, sizes)
+      sound.add(dim)
     }
     if (tensor.source.kind === 'node') checkNode(tensor, tensor.source)
   }
+}
+
+function checkDim(tensor: Tensor, dim: string, sizes: ReadonlySet<Dim>): void {
+  if (productDims(dim) !== dim) fault(tensor, `"${dim}" is written ${productDims(dim)}`)
+  const unknown = dimTerms(dim)
+    .flatMap(({ factors }) => factors)
+    .find((factor) => !sizes.has(factor))
+  if (unknown !== undefined) fault(tensor, `no input has the dimension "${unknown}"`)
 }
 
 function checkNode(tensor: Tensor, node: Node): void {

@@ -118,7 +118,7 @@ class Lowering implements Emitter {
       initializers: this.#initializers,
       frozen: [...placed].map(([name, { dtype, shape }]) => ({
         ...{ name, dtype, shape: shape as readonly number[] },
-        placement: placements!.get(name)!,
+        placement: placementOf(name, placements!),
       })),
       inputs: [...inputs].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
       outputs,
@@ -204,6 +204,12 @@ class Lowering implements Emitter {
     this.#constants.set(key, name)
     return name
   }
+}
+
+function placementOf(name: string, placements: ReadonlyMap<string, Placement>): Placement {
+  const placement = placements.get(name)
+  if (!placement) throw new Error(`frozen parameter "${name}" has no placement`)
+  return placement
 }
 
 /**

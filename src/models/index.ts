@@ -1,5 +1,7 @@
+export { architectures } from './architectures.js'
 export { readT5Config, type T5Config } from './config.js'
 export { type DropoutSource, hashedDropout, noDropout } from './dropout.js'
+export { initialise } from './initialise.js'
 export * from './ladder.js'
 export { relativeBias, relativePositionBucket } from './positionBias.js'
 export {
@@ -24,6 +26,6 @@ export {
   norm,
   runStack,
   type Stack,
-  t5Sizes,
   sharedTable,
+  t5Sizes,
 } from './t5.js'

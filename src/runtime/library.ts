@@ -3,26 +3,41 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { UserError } from '../base/index.js'
 
-const fileNames: Partial<Record<NodeJS.Platform, string>> = {
-  linux: 'libonnxruntime.so.1',
-  darwin: 'libonnxruntime.1.dylib',
-  win32: 'onnxruntime.dll',
+/** What onnxruntime-node 1.30 carries. Run on Linux x64; the other names are read off the package and not tried. */
+const libraries: Readonly<Record<string, { readonly file: string; readonly processors: readonly string[] }>> =
+  {
+    linux: { file: 'libonnxruntime.so.1', processors: ['x64', 'arm64'] },
+    darwin: { file: 'libonnxruntime.1.dylib', processors: ['arm64'] },
+    win32: { file: 'onnxruntime.dll', processors: ['x64', 'arm64'] },
+  }
+
+/**
+ * The file name of ONNX Runtime's own library in onnxruntime-node.
+ *
+ * @param platform as `process.platform` has it
+ * @param processor as `process.arch` has it
+ * @throws {UserError} a machine that the package has no library for
+ */
+export function libraryName(platform: string, processor: string): string {
+  const library = libraries[platform]
+  if (library?.processors.includes(processor)) return library.file
+  throw new UserError(
+    `onnxruntime-node has no library for ${platform} ${processor}: ` +
+      'use Linux x64 or arm64, Windows x64 or arm64, or macOS arm64',
+  )
 }
 
 /**
- * Where onnxruntime-node keeps ONNX Runtime's own library for this platform. Run on Linux x64; the names for macOS
- * and Windows are read off the package and not tried.
+ * Where onnxruntime-node keeps the library for this machine.
  *
- * @throws {UserError} a platform that the package has no library for
+ * @throws {UserError} as `libraryName`, or a package whose library is missing
  */
 export function findLibrary(): { readonly path: string; readonly version: string } {
+  const { platform, arch } = process
+  const name = libraryName(platform, arch)
   const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json')
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
-  const name = fileNames[process.platform]
-  const path = join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch, name ?? '')
-  if (name && existsSync(path)) return { path, version }
-  throw new UserError(
-    `onnxruntime-node ${version} has no library for ${process.platform}-${process.arch} (looked for ${path}): ` +
-      'use Linux x64 or arm64, Windows x64 or arm64, or macOS arm64',
-  )
+  const path = join(dirname(manifest), 'bin', 'napi-v6', platform, arch, name)
+  if (!existsSync(path)) throw new UserError(`onnxruntime-node ${version} lacks ${path}: type npm ci`)
+  return { path, version }
 }

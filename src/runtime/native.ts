@@ -9,6 +9,7 @@ import {
   checkTensors,
   type FrozenWeight,
   frozenWeights,
+  RunQueue,
   type Runtime,
   type Session,
   type SessionOptions,
@@ -34,11 +35,13 @@ class NativeSession implements Session {
   /** Frozen weights are inputs, bound once to the mapped file: nothing copies, folds or packs them. */
   readonly #weights: Pointer[]
   readonly #bound = new Map<string, HostTensor>()
-  #last: Promise<unknown> = Promise.resolve()
-  #closed = false
+  readonly #profiled: boolean
+  readonly #runs = new RunQueue(() => this.#release())
 
   constructor(graph: Graph, options: SessionOptions) {
     this.graph = graph
+    this.#profiled = options.profilePrefix !== undefined
+    const weights = frozenWeights(graph, options)
     const api = this.#api
     const settings = made(api.CreateSessionOptions)
     try {
@@ -49,7 +52,7 @@ class NativeSession implements Session {
       api.ReleaseSessionOptions(settings)
     }
     this.#binding = made(api.CreateIoBinding, this.#session)
-    this.#weights = frozenWeights(graph, options).map(([name, weight]) => {
+    this.#weights = weights.map(([name, weight]) => {
       const value = mappedValue(api, weight, graph.frozen.get(name)!.shape as readonly number[])
       api.BindInput(this.#binding, name, value)
       return value
@@ -57,18 +60,13 @@ class NativeSession implements Session {
   }
 
   run(feeds: Tensors, fetches: Tensors = {}): Promise<Tensors> {
-    const run = this.#last.then(() => this.#runNow(feeds, fetches))
-    this.#last = run.catch(() => undefined)
-    return run
-  }
-
-  async #runNow(feeds: Tensors, fetches: Tensors): Promise<Tensors> {
-    if (this.#closed) throw new Error('this session was closed')
-    const outputs = checkTensors(this.graph, feeds, fetches)
-    for (const name of this.graph.inputs.keys()) this.#bind('BindInput', name, feeds[name]!)
-    for (const name of this.graph.outputs.keys()) this.#bind('BindOutput', name, outputs[name]!)
-    await this.#api.runAsync(this.#session, this.#api.runOptions, this.#binding)
-    return outputs
+    return this.#runs.add(async () => {
+      const outputs = checkTensors(this.graph, feeds, fetches)
+      for (const name of this.graph.inputs.keys()) this.#bind('BindInput', name, feeds[name]!)
+      for (const name of this.graph.outputs.keys()) this.#bind('BindOutput', name, outputs[name]!)
+      await this.#api.runAsync(this.#session, this.#api.runOptions, this.#binding)
+      return outputs
+    })
   }
 
   /** Binds a tensor to a name, unless it is bound there already. */
@@ -81,13 +79,17 @@ class NativeSession implements Session {
   }
 
   endProfiling(): string {
+    this.#runs.checkOpen()
+    if (!this.#profiled) throw new Error('this session was made without profilePrefix')
     const text = made(this.#api.SessionEndProfiling, this.#session, this.#api.allocator)
     return readText(text)
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
+    this.#runs.close()
+  }
+
+  #release(): void {
     this.#bound.clear()
     this.#api.ReleaseIoBinding(this.#binding)
     this.#api.ReleaseSession(this.#session)
@@ -114,6 +116,7 @@ function pathText(path: string): Buffer {
 function mappedValue(api: Api, { path, begin, bytes }: FrozenWeight, shape: readonly number[]): Pointer {
   const file = mapFile(path)
   if (!file) throw new Error('frozen weights can’t be mapped on this platform')
+  if (begin + bytes > file.bytes) throw new Error(`${path} changed while it was in use`)
   const address = file.address + BigInt(begin)
   return made(
     api.CreateTensorWithDataAsOrtValue,

@@ -3,14 +3,15 @@
  * block the event loop and its outputs are copied. Frozen weights are ONNX external data, which must lie in the
  * folder that the session is told: weights of several folders are refused.
  */
-import { realpathSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { readdirSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import * as ort from 'onnxruntime-node'
 import { UserError } from '../base/index.js'
 import { type DType, type Graph, lower, type Placement } from '../graph/index.js'
 import {
   checkTensors,
   frozenWeights,
+  RunQueue,
   type Runtime,
   type Session,
   type SessionOptions,
@@ -33,7 +34,7 @@ export const publicRuntime: Runtime = {
         },
       },
     })
-    return new PublicSession(graph, session)
+    return new PublicSession(graph, session, options.profilePrefix)
   },
 }
 
@@ -56,34 +57,44 @@ function place(graph: Graph, options: SessionOptions) {
 class PublicSession implements Session {
   readonly graph: Graph
   readonly #session: ort.InferenceSession
-  #closed = false
+  readonly #profilePrefix: string | undefined
+  readonly #runs = new RunQueue(() => void this.#session.release())
 
-  constructor(graph: Graph, session: ort.InferenceSession) {
+  constructor(graph: Graph, session: ort.InferenceSession, profilePrefix: string | undefined) {
     this.graph = graph
     this.#session = session
+    this.#profilePrefix = profilePrefix
   }
 
-  async run(feeds: Tensors, fetches: Tensors = {}): Promise<Tensors> {
-    if (this.#closed) throw new Error('this session was closed')
-    const outputs = checkTensors(this.graph, feeds, fetches)
-    const given = [...this.graph.inputs.keys()].map((name) => [name, toOrt(feeds[name]!)])
-    const results = await this.#session.run(Object.fromEntries(given), [...this.graph.outputs.keys()])
-    for (const [name, tensor] of Object.entries(outputs)) {
-      ;(tensor.data as Uint8Array).set(results[name]!.data as Uint8Array)
-    }
-    return outputs
+  run(feeds: Tensors, fetches: Tensors = {}): Promise<Tensors> {
+    return this.#runs.add(async () => {
+      const outputs = checkTensors(this.graph, feeds, fetches)
+      const given = [...this.graph.inputs.keys()].map((name) => [name, toOrt(feeds[name]!)])
+      const results = await this.#session.run(Object.fromEntries(given), [...this.graph.outputs.keys()])
+      for (const [name, tensor] of Object.entries(outputs)) {
+        ;(tensor.data as Uint8Array).set(results[name]!.data as Uint8Array)
+      }
+      return outputs
+    })
   }
 
   endProfiling(): string {
+    this.#runs.checkOpen()
+    if (this.#profilePrefix === undefined) throw new Error('this session was made without profilePrefix')
     this.#session.endProfiling()
-    return ''
+    return newestProfile(this.#profilePrefix)
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    void this.#session.release()
+    this.#runs.close()
   }
+}
+
+/** ONNX Runtime appends the time to the prefix; this interface doesn't tell the name. */
+function newestProfile(prefix: string): string {
+  const [folder, start] = [dirname(prefix), basename(prefix)]
+  const names = readdirSync(folder).filter((name) => name.startsWith(`${start}_`) && name.endsWith('.json'))
+  return join(folder, names.sort().at(-1) ?? '')
 }
 
 function toOrt({ dtype, data, shape }: HostTensor): ort.Tensor {

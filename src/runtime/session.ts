@@ -1,5 +1,6 @@
 /** What a runtime offers, whichever interface of ONNX Runtime lies behind it. */
-import { bindDims, evaluateDim, type Graph } from '../graph/index.js'
+import { statSync } from 'node:fs'
+import { bindDims, evaluateDim, type Graph, type Tensor } from '../graph/index.js'
 import { type HostTensor, zeros } from './tensors.js'
 
 /** Frozen weights: where each lies in a file on disk. */
@@ -35,9 +36,13 @@ export interface Session {
    * @throws {Error} a missing, released or badly shaped tensor, a closed session
    */
   run(feeds: Tensors, fetches?: Tensors): Promise<Tensors>
-  /** Ends profiling and returns the path of the profile (a JSON trace). */
+  /**
+   * Ends profiling and returns the path of the profile (a JSON trace).
+   *
+   * @throws {Error} a session without `profilePrefix`, or a closed one
+   */
   endProfiling(): string
-  /** Idempotent; waits for nothing: call it when no run is under way. */
+  /** Idempotent. A run under way still ends well; those behind it are refused. */
   close(): void
 }
 
@@ -47,6 +52,47 @@ export interface Runtime {
   createSession(graph: Graph, options?: SessionOptions): Promise<Session>
 }
 
+/** The runs of one session, one after the other, and its end: released once no run is under way. */
+export class RunQueue {
+  readonly #release: () => void
+  #last: Promise<unknown> = Promise.resolve()
+  #running = false
+  #closed = false
+
+  constructor(release: () => void) {
+    this.#release = release
+  }
+
+  add<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(() => this.#runNow(run))
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+
+  async #runNow<T>(run: () => Promise<T>): Promise<T> {
+    this.checkOpen()
+    this.#running = true
+    try {
+      return await run()
+    } finally {
+      this.#running = false
+      if (this.#closed) this.#release()
+    }
+  }
+
+  /** @throws {Error} after `close` */
+  checkOpen(): void {
+    if (this.#closed) throw new Error('this session was closed')
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (!this.#running) this.#release()
+  }
+}
+
 /**
  * Holds the tensors of a run against the graph's inputs and outputs.
  *
@@ -54,9 +100,10 @@ export interface Runtime {
  */
 export function checkTensors(graph: Graph, feeds: Tensors, fetches: Tensors): Record<string, HostTensor> {
   const sizes = new Map<string, number>()
-  for (const [name, { shape, dtype }] of graph.inputs) {
+  for (const [name, { shape, dtype }] of inNamedOrder(graph.inputs)) {
     const tensor = feeds[name]
     if (tensor === undefined) throw new Error(`input "${name}" is missing`)
+    if (tensor.released) throw new Error(`input "${name}" was released`)
     if (tensor.dtype !== dtype) throw new Error(`input "${name}": ${tensor.dtype} where ${dtype} is expected`)
     try {
       bindDims(shape, tensor.shape, sizes)
@@ -71,6 +118,7 @@ export function checkTensors(graph: Graph, feeds: Tensors, fetches: Tensors): Re
   for (const [name, { shape, dtype }] of graph.outputs) {
     const actual = shape.map((dim) => evaluateDim(dim, sizes))
     const given = fetches[name]
+    if (given?.released) throw new Error(`output "${name}" was released`)
     if (given && (given.dtype !== dtype || String(given.shape) !== String(actual))) {
       throw new Error(
         `output "${name}": ${given.dtype} (${given.shape}) where ${dtype} (${actual}) is expected`,
@@ -81,11 +129,26 @@ export function checkTensors(graph: Graph, feeds: Tensors, fetches: Tensors): Re
   return outputs
 }
 
-/** The place of each frozen parameter; @throws {Error} one that has none. */
+/** Inputs with sums and products of sizes, such as `text + boxes`, after those that tell the sizes. */
+function inNamedOrder(inputs: Graph['inputs']): (readonly [string, Tensor])[] {
+  const isDerived = ({ shape }: Tensor) => shape.some((dim) => typeof dim === 'string' && !/^\w+$/.test(dim))
+  return [...inputs].sort(([, a], [, b]) => Number(isDerived(a)) - Number(isDerived(b)))
+}
+
+/**
+ * The place of each frozen parameter.
+ *
+ * @throws {Error} one that has none, is not float32, or lies partly outside its file
+ */
 export function frozenWeights(graph: Graph, options: SessionOptions): [string, FrozenWeight][] {
-  return [...graph.frozen.keys()].map((name) => {
+  return [...graph.frozen].map(([name, { dtype, shape }]) => {
     const weight = options.weights?.get(name)
     if (!weight) throw new Error(`frozen parameter "${name}" has no weights`)
+    const bytes = shape.reduce<number>((product, size) => product * Number(size), 4)
+    if (dtype !== 'float32' || weight.bytes !== bytes)
+      throw new Error(`frozen parameter "${name}": ${weight.bytes} bytes for ${dtype} (${shape.join(', ')})`)
+    if (weight.begin < 0 || weight.begin + bytes > statSync(weight.path).size)
+      throw new Error(`frozen parameter "${name}": ${weight.path} ends before its weights do`)
     return [name, weight]
   })
 }

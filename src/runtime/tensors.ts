@@ -34,6 +34,10 @@ export class HostTensor {
     this.#data = data
   }
 
+  get released(): boolean {
+    return this.#released
+  }
+
   /** @throws {Error} after release */
   get data(): TensorData {
     if (this.#released) throw new Error('this tensor was released')

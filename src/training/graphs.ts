@@ -90,6 +90,13 @@ export function gradientGraph(
   return finish(outputs, model)
 }
 
+/** All parameters that a model has, without building its gradients. */
+export function modelParameters(spec: ModelSpec): readonly ParameterSpec[] {
+  const model = startModel(spec, 0)
+  forward(spec, model)
+  return specsOf(model)
+}
+
 /** Inputs: those of the encoder. Outputs: the encoder's state by name, `state/NAME`. */
 export function encodeGraph(spec: ModelSpec): BuiltGraph {
   const model = startModel(spec, 0)
@@ -132,7 +139,7 @@ function startModel(spec: ModelSpec, dropout: number): ModelBuild {
 }
 
 /** Decoder output for `decoderInputIds`; inputs of the encoder besides. */
-function forward(spec: ModelSpec, model: ModelBuild, trace: Trace | undefined) {
+function forward(spec: ModelSpec, model: ModelBuild, trace?: Trace) {
   const state = encode(spec, model, trace)
   const decoderInputIds = input('decoderInputIds', batchAnd('target'), 'int64')
   return spec.method.decode(state, decoderInputIds, contextOf(spec, model, trace))
@@ -181,5 +188,7 @@ function contextOf(spec: ModelSpec, model: ModelBuild, trace?: Trace) {
 function finish(outputs: Record<string, Tensor>, model: ModelBuild): BuiltGraph {
   const graph = graphOf(outputs)
   checkGraph(graph)
-  return { graph, parameters: [...model.parameters.values()].map(({ spec }) => spec) }
+  return { graph, parameters: specsOf(model) }
 }
+
+const specsOf = (model: ModelBuild) => [...model.parameters.values()].map(({ spec }) => spec)

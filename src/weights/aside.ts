@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { UserError } from '../base/index.js'
 
@@ -17,7 +17,7 @@ export function makeAside(file: string, write: (temporary: string) => void, mend
     write(temporary)
     force(temporary, 'r+')
     renameSync(temporary, file)
-    forceFolder(dirname(file))
+    syncFolder(dirname(file))
   } catch (error) {
     if (existsSync(temporary)) rmSync(temporary)
     throw cannotWrite(error, file, mend)
@@ -54,11 +54,16 @@ function force(path: string, flags: 'r' | 'r+'): void {
 }
 
 /** So that the new name outlasts a power failure, where the platform can do it for folders at all. */
-function forceFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   try {
     force(folder, 'r')
   } catch (error) {
     const unable = ['EACCES', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM'] // Windows, some network file systems
     if (!unable.includes(String((error as NodeJS.ErrnoException).code))) throw error
   }
+}
+
+/** A small file that is whole or not there. @throws {UserError} it can't be written */
+export function writeWhole(file: string, content: string | Uint8Array, mend: string): void {
+  makeAside(file, (temporary) => writeFileSync(temporary, content), mend)
 }

@@ -1,3 +1,4 @@
+export { cannotWrite, syncFolder, writeWhole } from './aside.js'
 export { cachedFile, cacheFolder } from './cache.js'
 export { openCheckpoint, overlay } from './checkpoint.js'
 export { type Dtype, dtypes, type TensorData } from './dtype.js'

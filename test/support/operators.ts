@@ -13,16 +13,14 @@ import {
   type Tensor,
 } from '../../src/graph/index.js'
 import { applyAll, arrayOf, isFloat } from '../../src/graph/tensor.js'
-import { HostTensor, nativeRuntime, type Runtime, type Tensors } from '../../src/runtime/index.js'
+import { HostTensor, nativeRuntime, type Tensors } from '../../src/runtime/index.js'
 
 /** Runs a graph once and closes the session. */
 export async function evaluate(
   outputs: Readonly<Record<string, Tensor>>,
   feeds: Tensors = {},
-  options: { runtime?: Runtime; threads?: number } = {},
 ): Promise<Tensors> {
-  const { runtime = nativeRuntime, threads = 2 } = options
-  const session = await runtime.createSession(graphOf(outputs), { threads })
+  const session = await nativeRuntime.createSession(graphOf(outputs), { threads: 2 })
   try {
     return await session.run(feeds)
   } finally {
@@ -42,7 +40,7 @@ export function normalTensor(random: Random, shape: readonly number[], dtype: DT
 export const numbersOf = ({ data }: HostTensor): number[] => Array.from(data, Number)
 
 /** An operator applied to a sample's inputs, which are named `x0`, `x1` … */
-export interface Application {
+interface Application {
   readonly inputs: readonly Tensor[]
   readonly outputs: readonly Tensor[]
   readonly feeds: Readonly<Record<string, HostTensor>>

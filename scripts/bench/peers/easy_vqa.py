@@ -181,7 +181,8 @@ def gates_of(model: T5Ladder) -> list:
     return [round(torch.sigmoid(w / 0.1).item(), 3) for n, w in named if "gate_params" in n]
 
 
-def train(model: T5Ladder, data: dict, tokenizer: Tokenizer, options, started: float) -> None:
+def train(model: T5Ladder, data: dict, tokenizer: Tokenizer, options, started: float) -> float:
+    """Trains with an evaluation now and then; returns the epochs done."""
     named = model.freeze_for_method()
     optimizer = AdamW(named, options.weight_decay)
     questions = data["train"]
@@ -207,19 +208,19 @@ def train(model: T5Ladder, data: dict, tokenizer: Tokenizer, options, started: f
         losses.append(loss.item())
         late = time.time() - started > options.max_minutes * 60
         if (step + 1) % every == 0 or late or step + 1 == total:
-            report("validation", model, data, tokenizer, started, step + 1, per_epoch, losses)
+            line = {"step": step + 1, "loss": round(sum(losses) / len(losses), 4)}
+            line.update(part="validation", epoch=round((step + 1) / per_epoch, 2))
+            report(line, model, data, tokenizer, started)
             losses = []
         if late:
-            return
+            break
+    return (step + 1) / per_epoch
 
 
-def report(part, model, data, tokenizer, started, step, per_epoch, losses=()) -> None:
-    line = {"part": part, "step": step, "epoch": round(step / per_epoch, 2)}
-    if losses:
-        line["loss"] = round(sum(losses) / len(losses), 4)
-    line.update(evaluate(model, data[part], tokenizer))
-    line["gates"] = gates_of(model)
-    line["seconds"] = round(time.time() - started, 1)
+def report(line: dict, model: T5Ladder, data: dict, tokenizer: Tokenizer, started: float) -> None:
+    """Adds the scores of the line's part to the line and prints it."""
+    line.update(evaluate(model, data[line["part"]], tokenizer))
+    line.update(gates=gates_of(model), seconds=round(time.time() - started, 1))
     print(json.dumps(line), flush=True)
 
 
@@ -260,8 +261,8 @@ def main() -> None:
     trained = sum(w.numel() for w in model.trained().values())
     settings = {k: str(v) for k, v in vars(options).items()}
     print(json.dumps({"options": settings, "trained": trained}), flush=True)
-    train(model, data, tokenizer, options, started)
-    report("test", model, data, tokenizer, started, 1, 1)
+    epochs = train(model, data, tokenizer, options, started)
+    report({"part": "test", "epoch": round(epochs, 2)}, model, data, tokenizer, started)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@
  * and step count. Corrections are computed in float64.
  */
 import { add, div, graphOf, input, mul, sqrt, square, sub } from '../../graph/index.js'
-import type { Session } from '../../runtime/index.js'
 import type { Parameter, ParameterStore, Slabs } from '../parameters.js'
+import { createLanes, type Lanes } from './lanes.js'
 import {
   defineOptimizer,
   type Optimizer,
@@ -31,8 +31,8 @@ export const adamw = defineOptimizer({
   name: 'adamw',
   summary: 'AdamW in transformers’ form: decay after the update, epsilon outside the bias correction',
   defaults,
-  async create(store, options, { runtime, ...session }) {
-    return new AdamW(store, options, await runtime.createSession(updateGraph(options), session))
+  async create(store, options, context) {
+    return new AdamW(store, options, await createLanes(updateGraph(options), context))
   },
 })
 
@@ -54,16 +54,16 @@ function updateGraph({ beta1, beta2, epsilon, weightDecay }: Options) {
 class AdamW implements Optimizer {
   readonly #store: ParameterStore
   readonly #options: Options
-  readonly #session: Session
+  readonly #lanes: Lanes
   readonly #mean: Slabs
   readonly #variance: Slabs
   readonly #counts: StepCounts
   readonly #scalars = new Scalars('meanShare', 'varianceShare', 'rate', 'decay')
 
-  constructor(store: ParameterStore, options: Options, session: Session) {
+  constructor(store: ParameterStore, options: Options, lanes: Lanes) {
     this.#store = store
     this.#options = options
-    this.#session = session
+    this.#lanes = lanes
     this.#mean = store.slabs()
     this.#variance = store.slabs()
     this.#counts = new StepCounts(store.parameters)
@@ -75,16 +75,16 @@ class AdamW implements Optimizer {
       without?.has(parameter.name) ? undefined : 2 * this.#counts.of(parameter) + Number(parameter.decays)
     for (const { example, spans } of this.#store.groups(keyOf)) {
       this.#setScalars(example, settings)
-      for (const span of spans) {
+      await this.#lanes.each(spans, (session, span) => {
         const gradient = this.#store.gradients.view(span)
         const value = this.#store.values.view(span)
         const mean = this.#mean.view(span)
         const variance = this.#variance.view(span)
-        await this.#session.run(
+        return session.run(
           { value, gradient, mean, variance, ...this.#scalars.tensors },
           { newValue: value, newMean: mean, newVariance: variance },
         )
-      }
+      })
     }
   }
 
@@ -113,7 +113,7 @@ class AdamW implements Optimizer {
   }
 
   close(): void {
-    this.#session.close()
+    this.#lanes.close()
     this.#scalars.release()
     this.#mean.release()
     this.#variance.release()

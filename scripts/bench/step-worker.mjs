@@ -1,0 +1,92 @@
+/**
+ * Our side of `npm run bench -- step`: builds one training step at T5-base's size and runs it on request.
+ *
+ *   node scripts/bench/step-worker.mjs --shape V --method lst --dropout 0 --threads 2 --cache DIR [--profile PREFIX]
+ *
+ * Prints one JSON line when ready; then reads lines: `step` runs one step and prints {ms, cpuMs, loss}, `memory`
+ * prints the process's memory, `quit` ends.
+ */
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { methods } from '../../dist/src/methods/index.js'
+import { processMemory } from '../../dist/src/runtime/index.js'
+import { openBackbone, Trainer } from '../../dist/src/training/index.js'
+import { visualEmbeddingDefaults } from '../../dist/vl/index.js'
+import { randomBatch, shapes } from './shapes.mjs'
+
+const text = { type: 'string' }
+const { values } = parseArgs({
+  options: { shape: text, method: text, dropout: text, threads: text, cache: text, profile: text },
+})
+const shape = shapes[values.shape]
+const threads = Number(values.threads)
+
+const before = processMemory()
+const start = performance.now()
+const backbone = openBackbone(`random:${shape.backbone}`, { cache: values.cache })
+const method = methods.get(values.method)
+const vision = shape.positions > 0 && {
+  ...visualEmbeddingDefaults,
+  featDim: shape.featDim,
+  dModel: backbone.config.dModel,
+}
+const trainer = await Trainer.create({
+  spec: {
+    config: backbone.config,
+    method,
+    options: method.options.parse(values.method === 'lst' ? shape.ladder : {}),
+    dropout: Number(values.dropout),
+    ...(vision ? { vision } : {}),
+  },
+  weights: backbone.weights,
+  optimizer: { name: 'adamw', options: {} },
+  maxGradNorm: 1,
+  seed: 1,
+  threads,
+  ...(values.profile ? { profilePrefix: values.profile } : {}),
+})
+const ready = processMemory()
+
+const batch = randomBatch(shape, backbone.config.vocabSize)
+const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`)
+let peakPrivate = 0
+const watch = setInterval(() => {
+  peakPrivate = Math.max(peakPrivate, processMemory().privateBytes)
+}, 20)
+
+say({
+  ready: true,
+  node: process.version,
+  threads,
+  secondsToReady: (performance.now() - start) / 1000,
+  trained: [...trainer.parameters.parameters.values()].reduce(
+    (sum, { span }) => sum + span.end - span.begin,
+    0,
+  ),
+  privateBytesBefore: before.privateBytes,
+  privateBytesReady: ready.privateBytes,
+})
+let step = 0
+for await (const line of createInterface({ input: process.stdin })) {
+  if (line === 'quit') break
+  if (line === 'memory') {
+    const { peakBytes, residentBytes, privateBytes } = processMemory()
+    say({
+      peakRssBytes: peakBytes,
+      rssBytes: residentBytes,
+      anonBytes: privateBytes,
+      peakAnonBytes: peakPrivate,
+    })
+  }
+  if (line === 'step') {
+    const [wall, cpu] = [performance.now(), process.cpuUsage()]
+    const loss = await trainer.backward(batch, { step, firstRow: 0 })
+    await trainer.update(1e-4)
+    const used = process.cpuUsage(cpu)
+    step++
+    say({ ms: performance.now() - wall, cpuMs: (used.user + used.system) / 1000, loss })
+  }
+}
+clearInterval(watch)
+if (values.profile) process.stderr.write(`${trainer.endProfiling()}\n`)
+trainer.close()

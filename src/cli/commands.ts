@@ -1,0 +1,17 @@
+/** Every command. A new one is one file and one row here; its file is read when it is called. */
+import type { CommandModule } from 'yargs'
+
+interface Command {
+  /** Its name, with the arguments that need no option. */
+  readonly usage: string
+  readonly summary: string
+  readonly load: () => Promise<CommandModule>
+}
+
+export const commands: readonly Command[] = [
+  {
+    usage: 'train',
+    summary: 'train a method on a task, and score it',
+    load: async () => (await import('./train.js')).trainCommand,
+  },
+]

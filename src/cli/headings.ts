@@ -1,0 +1,2 @@
+/** Headings of `--help` that several commands share. */
+export const everywhere = 'Everywhere:'

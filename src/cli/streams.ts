@@ -1,0 +1,30 @@
+/** Where a command prints: results to standard output, everything else to standard error. */
+export interface Streams {
+  readonly out: NodeJS.WriteStream
+  readonly err: NodeJS.WriteStream
+}
+
+const whenReaderLeaves = new Set<() => void>()
+
+/** Standard streams of the process. A reader that leaves early (`vl-lst … | head`) is no error. */
+export function standardStreams(): Streams {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    if (whenReaderLeaves.size === 0) process.exit()
+    for (const act of whenReaderLeaves) act()
+  })
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+  return { out: process.stdout, err: process.stderr }
+}
+
+/**
+ * What to do, instead of ending at once, when nobody reads standard output any more.
+ *
+ * @returns takes it back
+ */
+export function onReaderLeft(act: () => void): () => void {
+  whenReaderLeaves.add(act)
+  return () => whenReaderLeaves.delete(act)
+}

@@ -1,0 +1,183 @@
+/** `vl-lst train` */
+import type { Argv, CommandModule, Options } from 'yargs'
+import { UserError } from '../base/index.js'
+import { methods } from '../methods/index.js'
+import { resolveConfig, type TrainConfig, type TrainResult, train } from '../training/index.js'
+import { cacheFolder } from '../weights/index.js'
+import { printConfig, readConfigFile } from './configFile.js'
+import { exitCodes, Interrupted, StoppedRun } from './errors.js'
+import { shellCommand } from './format.js'
+import { type GlobalOption, globalOptions } from './globals.js'
+import { interruptible } from './interrupt.js'
+import { kinds } from './kinds.js'
+import { createProgress, type Progress } from './progress.js'
+import { commandLine, fileAt, settingsLayer } from './settings.js'
+import { onReaderLeft, type Streams, standardStreams } from './streams.js'
+import { configRows, fieldOfOption, methodRows, methodsWith, type Row } from './trainOptions.js'
+
+const runGroup = 'Run:'
+
+const ownOptions = {
+  output: {
+    group: runGroup,
+    type: 'string',
+    requiresArg: true,
+    describe: 'folder of a new run; default: runs/DATE-TASK-METHOD',
+  },
+  resume: {
+    group: runGroup,
+    type: 'string',
+    describe: 'go on from the last good checkpoint of a run, or of the newest in runs/',
+  },
+  'print-config': {
+    group: runGroup,
+    type: 'boolean',
+    describe: 'print the merged settings, as --config reads them, and end',
+  },
+} as const satisfies Record<string, Options>
+
+const examples = [
+  [
+    'vl-lst train --task vqa --backbone DIR --dataset DIR --vision patches',
+    'train a ladder beside the T5 in a folder',
+  ],
+  ['vl-lst train --resume', 'go on with the newest run'],
+  ['vl-lst train --dataset DIR --print-config > mine.yaml', 'settings of a data set, to change and to use:'],
+  ['vl-lst train --config mine.yaml --learning-rate 1e-3', 'the command line wins over the file'],
+] as const
+
+export const trainCommand: CommandModule = {
+  command: 'train',
+  describe: 'train a method on a task, and score it',
+  builder: (program) => addOptions(program),
+  handler: async (typed) => await runTrain(lastOf(typed), standardStreams()),
+}
+
+function addOptions(program: Argv): Argv {
+  program.usage(
+    'vl-lst train [options]\n\nTrains a method on a task, and scores it. Defaults: --print-config.',
+  )
+  for (const [name, field] of fieldOfOption) {
+    if (!(name in globalOptions))
+      program.option(name, yargsOption(configRows[field], configRows[field].group))
+  }
+  for (const row of methodRows) {
+    const owners = methodsWith(row.field)
+    if (owners.length > 0) program.option(row.name, yargsOption(row, `Method ${owners.join(', ')}:`))
+  }
+  for (const [command, about] of examples) program.example(command, about)
+  return program.options(ownOptions)
+}
+
+function yargsOption({ kind, describe }: Row, group: string): Options {
+  return { group, describe, type: 'string', ...(kind === kinds.flag ? {} : { requiresArg: true }) }
+}
+
+/** What was typed, by the names of options. */
+type Given = Readonly<Record<string, unknown>>
+
+/** An option that is given twice counts as it was given last. */
+function lastOf(typed: Given): Given {
+  return Object.fromEntries(
+    Object.entries(typed).map(([name, value]) => [
+      name,
+      Array.isArray(value) && name !== '_' ? value.at(-1) : value,
+    ]),
+  )
+}
+
+interface Plan {
+  readonly config: TrainConfig
+  readonly output?: string
+  readonly resume?: string | true
+  readonly cache: string
+}
+
+async function runTrain(given: Given, streams: Streams): Promise<void> {
+  const plan = planOf(given)
+  const json = given.json === true
+  if (given['print-config']) {
+    streams.out.write(printConfig(plan.config, { json }))
+    return
+  }
+  const progress = createProgress(streams, { json, quiet: given.quiet === true })
+  const result = await trainUntilInterrupted(plan, progress)
+  if (result.outcome === 'interrupted') {
+    throw new Interrupted(
+      `interrupted after step ${result.step}, state saved: ` +
+        `go on with ${shellCommand(['vl-lst', 'train', '--resume', result.folder])}`,
+    )
+  }
+  progress.finish(result, nextCommands(result, plan.config))
+  process.exitCode = exitCodes.done
+}
+
+/** The settings of file and command line, merged, and where the run is. */
+function planOf(given: Given): Plan {
+  const path = optionalText(given, 'config')
+  const file = path === undefined ? {} : readConfigFile(path)
+  const resume = given.resume === undefined ? undefined : given.resume === '' || String(given.resume)
+  const method = methodOf(given, file, resume)
+  const layers = [
+    ...(path === undefined ? [] : [settingsLayer(file, fileAt(path), method)]),
+    settingsLayer(given, commandLine, method),
+  ]
+  const output = optionalText(given, 'output') ?? optionalText(file, 'output', path)
+  if (resume !== undefined && output !== undefined) {
+    throw new UserError('--output names a new run and --resume an old one: leave one of them out')
+  }
+  return {
+    config: resolveConfig(layers, resume),
+    ...(output === undefined ? {} : { output }),
+    ...(resume === undefined ? {} : { resume }),
+    cache: cacheFolder(optionalText(given, 'cache') ?? optionalText(file, 'cache', path)),
+  }
+}
+
+/** Whose options may be given: the method that is asked for, else that of the run or the preset. */
+function methodOf(given: Given, file: Given, resume: string | true | undefined): string {
+  const named = given.method ?? file.method
+  return methods.get(named === undefined ? resolveConfig([], resume).method : String(named)).name
+}
+
+/** @param file where it was read, unless it was typed */
+function optionalText(values: Given, name: GlobalOption | 'output', file?: string): string | undefined {
+  const value = values[name]
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value
+  const place = file === undefined ? commandLine : fileAt(file)
+  throw new UserError(`${place.value(name, value)}: give a path`)
+}
+
+async function trainUntilInterrupted(plan: Plan, progress: Progress): Promise<TrainResult> {
+  const interruption = interruptible(() => progress.note('saving…'))
+  const readerBack = onReaderLeft(interruption.interrupt)
+  let stepped = false
+  try {
+    const { config, ...where } = plan
+    return await train(config, {
+      ...where,
+      command: shellCommand(['vl-lst', ...process.argv.slice(2)]),
+      report: (event) => {
+        stepped ||= event.kind === 'step'
+        progress.report(event)
+      },
+      signal: interruption.signal,
+    })
+  } catch (error) {
+    throw stepped ? new StoppedRun(error) : error
+  } finally {
+    readerBack()
+    interruption.close()
+  }
+}
+
+/** What one may want to type after a run. */
+function nextCommands({ folder }: TrainResult, { seed }: TrainConfig): readonly string[] {
+  const config = `${folder}/config.yaml`
+  const again = ['vl-lst', 'train', '--config', config]
+  return [
+    `report:          ${folder}/report.md`,
+    `another seed:    ${shellCommand([...again, '--seed', String(seed + 1)])}`,
+    `its settings:    ${shellCommand([...again, '--print-config'])}`,
+  ]
+}

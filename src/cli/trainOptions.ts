@@ -1,0 +1,165 @@
+/** Every setting of a training run as an option: one row each, by the field that it sets. */
+import type { z } from 'zod'
+import { visionEncoders } from '../../vl/index.js'
+import { tasks } from '../../vl/tasks/index.js'
+import { methods } from '../methods/index.js'
+import type { TrainConfig } from '../training/index.js'
+import { optimizers } from '../training/optimizers/index.js'
+import { schedules } from '../training/schedule.js'
+import { type Kind, kinds } from './kinds.js'
+
+export interface Row {
+  readonly kind: Kind
+  readonly describe: string
+}
+
+/** Fields that hold several settings: they have no option of their own, and a map in a configuration file. */
+type MapField = 'methodOptions' | 'optimizerOptions'
+export type OptionField = Exclude<keyof TrainConfig, MapField>
+
+export interface ConfigRow extends Row {
+  /** Heading in `--help`. */
+  readonly group: string
+}
+
+const data = 'Data:'
+const model = 'Model:'
+const training = 'Training:'
+const saving = 'Evaluating and saving:'
+
+import { everywhere } from './headings.js'
+
+/** Options of the configuration itself: `batchSize` is `--batch-size`. */
+export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
+  task: { group: data, kind: kinds.text, describe: `what to learn: ${tasks.names.join(', ')}` },
+  dataset: { group: data, kind: kinds.text, describe: 'a folder with a data set' },
+  variant: {
+    group: data,
+    kind: kinds.choice,
+    describe: "which of the paper's two code bases decides details: vision or text",
+  },
+  method: {
+    group: model,
+    kind: kinds.text,
+    describe: methods.entries.map(({ name, summary }) => `${name}: ${summary}`).join('; '),
+  },
+  backbone: {
+    group: model,
+    kind: kinds.text,
+    describe: 'a Hugging Face folder, or random:NAME (random:t5-base): seeded weights of that shape',
+  },
+  tokenizer: {
+    group: model,
+    kind: kinds.text,
+    describe: "a folder with tokenizer.json, or that file; default: the backbone's",
+  },
+  vision: {
+    group: model,
+    kind: kinds.text,
+    describe: `what turns a picture into rows: ${visionEncoders.names.join(', ')}`,
+  },
+  nBoxes: { group: model, kind: kinds.wholeOrNone, describe: 'rows that --downsample leaves of a picture' },
+  downsample: {
+    group: model,
+    kind: kinds.flag,
+    describe: 'pool the rows of a picture to --n-boxes (on|off)',
+  },
+  epochs: { group: training, kind: kinds.positive, describe: 'times that the training split is seen' },
+  maxSteps: { group: training, kind: kinds.wholeOrNone, describe: 'end after so many steps' },
+  batchSize: { group: training, kind: kinds.whole, describe: 'samples of one step' },
+  accumulate: {
+    group: training,
+    kind: kinds.whole,
+    describe: "cut a step's samples into so many parts: less memory, same result",
+  },
+  learningRate: { group: training, kind: kinds.positive, describe: 'its peak, such as 3e-3' },
+  weightDecay: { group: training, kind: kinds.fromZero, describe: 'decoupled from the gradient' },
+  warmupRatio: { group: training, kind: kinds.share, describe: 'share of the steps in which the rate rises' },
+  schedule: {
+    group: training,
+    kind: kinds.text,
+    describe: `how the rate falls: ${schedules.names.join(', ')}`,
+  },
+  maxGradNorm: { group: training, kind: kinds.any, describe: 'clip gradients to this norm; 0: never' },
+  dropout: { group: training, kind: kinds.belowOne, describe: 'share of activations that are dropped' },
+  optimizer: { group: training, kind: kinds.text, describe: optimizers.names.join(' or ') },
+  evalEvery: { group: saving, kind: kinds.steps, describe: 'score the validation split after so many steps' },
+  saveEvery: { group: saving, kind: kinds.steps, describe: 'write a checkpoint after so many steps' },
+  keep: { group: saving, kind: kinds.whole, describe: 'checkpoints to keep besides the best one' },
+  threads: { group: everywhere, kind: kinds.wholeOrNone, describe: 'threads of one worker' },
+  seed: { group: everywhere, kind: kinds.wholeFromZero, describe: 'what all randomness comes from' },
+}
+
+export interface MethodRow extends Row {
+  readonly name: string
+  /** The method's own name for it; several methods may share one. */
+  readonly field: string
+}
+
+/** The methods' options that the command line has; the others are set in a configuration file. */
+export const methodRows: readonly MethodRow[] = [
+  {
+    name: 'reduction',
+    field: 'reductionFactor',
+    kind: kinds.whole,
+    describe: "the backbone's width divided by the ladder's",
+  },
+  { name: 'gates', field: 'gate', kind: kinds.choice, describe: 'how a tap and the ladder are mixed' },
+  {
+    name: 'tap-norm',
+    field: 'tapNorm',
+    kind: kinds.flag,
+    describe: "normalise the backbone's outputs before they are scaled down (on|off)",
+  },
+  {
+    name: 'gate-image-rows',
+    field: 'gateImageRows',
+    kind: kinds.flag,
+    describe: 'gate the rows of pictures too (on|off)',
+  },
+  {
+    name: 'encoder-side-layers',
+    field: 'encoderSideLayers',
+    kind: kinds.layers,
+    describe: 'encoder layers that the ladder keeps: 0,2,4, none or all',
+  },
+  {
+    name: 'decoder-side-layers',
+    field: 'decoderSideLayers',
+    kind: kinds.layers,
+    describe: 'decoder layers that the ladder keeps: 0,2,4, none or all',
+  },
+  {
+    name: 'encoder-trainable-layers',
+    field: 'encoderTrainableLayers',
+    kind: kinds.layers,
+    describe: 'encoder layers that train: 0,2,4, none or all',
+  },
+  {
+    name: 'decoder-trainable-layers',
+    field: 'decoderTrainableLayers',
+    kind: kinds.layers,
+    describe: 'decoder layers that train: 0,2,4, none or all',
+  },
+]
+
+/** Schemas of a method's options, by its own names. */
+export function methodFields(method: string): Readonly<Record<string, z.ZodType>> {
+  const { options } = methods.get(method)
+  return 'shape' in options ? (options.shape as Record<string, z.ZodType>) : {}
+}
+
+/** Names of the methods that have an option. */
+export function methodsWith(field: string): readonly string[] {
+  return methods.names.filter((name) => field in methodFields(name))
+}
+
+/** `batchSize` → `batch-size` */
+export function kebab(field: string): string {
+  return field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** Fields of the configuration by the names of their options. */
+export const fieldOfOption: ReadonlyMap<string, OptionField> = new Map(
+  (Object.keys(configRows) as OptionField[]).map((field) => [kebab(field), field]),
+)

@@ -1,0 +1,168 @@
+/**
+ * The frozen backbone: a Hugging Face folder, or seeded weights of a published shape. Whatever it is stored as, what
+ * comes out is float32 on disk, to be mapped: narrower weights are widened, and a token table of another height is
+ * written, once, into the cache.
+ */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { humanBytes, UserError } from '../base/index.js'
+import { methods } from '../methods/index.js'
+import {
+  architectures,
+  initialise,
+  normal,
+  type ParameterSpec,
+  readT5Config,
+  type T5Config,
+} from '../models/index.js'
+import {
+  asFloat32,
+  type Checkpoint,
+  cachedFile,
+  openModelFolder,
+  openSafetensors,
+  overlay,
+  writeSafetensors,
+} from '../weights/index.js'
+import { modelParameters } from './graphs.js'
+import { elements } from './parameters.js'
+
+export interface Backbone {
+  /** As it was asked for. */
+  readonly name: string
+  readonly config: T5Config
+  /** float32 weights by Hugging Face's names. */
+  readonly weights: Checkpoint
+  /** Where its `tokenizer.json` is, if it has one. */
+  readonly tokenizerFile: string | undefined
+}
+
+const randomPrefix = 'random:'
+/** The same random order rows for every run: they are part of the frozen backbone. */
+const tableSeed = 0
+
+/**
+ * @param options.cache folder for what is written once
+ * @param options.rows height of the token table; `undefined`: as the checkpoint has it
+ * @throws {UserError} a folder that can't be read, another architecture, a missing or badly shaped tensor
+ */
+export function openBackbone(
+  name: string,
+  options: {
+    readonly cache: string
+    readonly rows?: number
+    readonly seed?: number
+    readonly onWrite?: (what: string) => void
+  },
+): Backbone {
+  const opened = name.startsWith(randomPrefix) ? randomBackbone(name, options) : folderBackbone(name, options)
+  checkWeights(opened)
+  return options.rows === undefined ? opened : withRows(opened, options.rows, options)
+}
+
+function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
+  const folder = openModelFolder(name)
+  const config = readT5Config(folder.config, join(folder.path, 'config.json'))
+  return { name, config, weights: asFloat32(folder.checkpoint, cache), tokenizerFile: folder.tokenizerFile }
+}
+
+function randomBackbone(
+  name: string,
+  {
+    cache,
+    seed = 0,
+    onWrite,
+  }: { readonly cache: string; readonly seed?: number; readonly onWrite?: (what: string) => void },
+): Backbone {
+  const architecture = architectures.get(name.slice(randomPrefix.length))
+  const config = readT5Config(architecture.config, name)
+  const key = `${architecture.name}-seed${seed}.safetensors`
+  const path = cachedFile(join(cache, 'random'), key, (aside) => {
+    const specs = backboneParameters(config)
+    const bytes = specs.reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
+    onWrite?.(`${name}: writing ${humanBytes(bytes)} of seeded weights into ${cache}, once`)
+    writeSafetensors(
+      aside,
+      specs.map((spec) => ({
+        name: spec.name,
+        dtype: 'F32' as const,
+        shape: spec.shape,
+        data: () => chunks(spec, seed),
+      })),
+    )
+  })
+  return { name, config, weights: openSafetensors(path), tokenizerFile: undefined }
+}
+
+/** All parameters of the plain text model. */
+export function backboneParameters(config: T5Config): readonly ParameterSpec[] {
+  const method = methods.get('full')
+  return modelParameters({ config, method, options: method.options.parse({}), dropout: 0 })
+}
+
+const chunkElements = 2 ** 20
+
+/** A parameter's start values, piece by piece. */
+function* chunks({ name, shape, initializer }: ParameterSpec, seed: number): Generator<Float32Array> {
+  const count = elements(shape)
+  for (let from = 0; from < count; from += chunkElements) {
+    const values = new Float32Array(Math.min(chunkElements, count - from))
+    initialise(values, initializer, seed, name, from)
+    yield values
+  }
+}
+
+/** Every parameter of the plain model must be there, in its shape. */
+function checkWeights({ name, config, weights }: Backbone): void {
+  for (const { name: parameter, shape } of backboneParameters(config)) {
+    const tensor = weights.tensors.get(parameter)
+    if (!tensor) {
+      throw new UserError(
+        `${name}: tensor "${parameter}" is missing: take the checkpoint that belongs to its config.json`,
+      )
+    }
+    if (String(tensor.shape) !== String(shape)) {
+      throw new UserError(
+        `${tensor.path}: tensor "${parameter}" is (${tensor.shape.join(', ')}) where config.json asks for ` +
+          `(${shape.join(', ')}): take the checkpoint that belongs to its config.json`,
+      )
+    }
+  }
+}
+
+const tokenTables = ['shared.weight', 'lm_head.weight']
+
+/** The token table (and an untied head) with `rows` rows: cut, or continued with N(0, 1) as the reference does. */
+function withRows(backbone: Backbone, rows: number, { cache }: { readonly cache: string }): Backbone {
+  const { config, weights } = backbone
+  if (rows === config.vocabSize) return backbone
+  const tables = tokenTables.filter((table) => weights.tensors.has(table))
+  const identity = tables
+    .map((table) => weights.tensors.get(table)!)
+    .map(({ path, begin, end }) => [path, begin, end])
+  const hash = createHash('sha256')
+    .update(JSON.stringify([identity, rows, tableSeed]))
+    .digest('hex')
+    .slice(0, 16)
+  const path = cachedFile(join(cache, 'tables'), `${hash}-${rows}.safetensors`, (aside) =>
+    writeSafetensors(
+      aside,
+      tables.map((table) => ({
+        ...{ name: table, dtype: 'F32' as const, shape: [rows, config.dModel] },
+        data: () => [resized(weights.readFloat32(table), rows, config.dModel, table)],
+      })),
+    ),
+  )
+  return {
+    ...backbone,
+    config: { ...config, vocabSize: rows },
+    weights: overlay(weights, openSafetensors(path)),
+  }
+}
+
+function resized(values: Float32Array, rows: number, width: number, table: string): Float32Array {
+  const result = new Float32Array(rows * width)
+  initialise(result, normal(1), tableSeed, table)
+  result.set(values.subarray(0, result.length))
+  return result
+}

@@ -1,0 +1,150 @@
+/**
+ * Checkpoints of a run: a folder each, written under another name, forced to the disk and renamed, with the hash of
+ * every file in `state.json`. So a checkpoint is whole or not there, and one that was damaged later is noticed.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { UserError } from '../base/index.js'
+import {
+  type Checkpoint,
+  cannotWrite,
+  openSafetensors,
+  syncFolder,
+  type TensorToWrite,
+  writeSafetensors,
+  writeWhole,
+} from '../weights/index.js'
+
+const stateSchema = z.object({
+  format: z.literal(1),
+  step: z.int().nonnegative(),
+  /** Best validation score so far and the step that reached it. */
+  best: z.object({ score: z.number(), step: z.int() }).nullable(),
+  /** Updates that each trained parameter has had. */
+  counts: z.record(z.string(), z.int()),
+  /** Seconds of training so far. */
+  seconds: z.number(),
+  /** SHA-256 of every other file of the checkpoint. */
+  files: z.record(z.string(), z.string()),
+})
+
+export type RunState = Omit<z.infer<typeof stateSchema>, 'format' | 'files'>
+
+/** What is written besides the state. */
+export interface CheckpointContent {
+  readonly state: RunState
+  /** Trained weights, with the configuration that says how to use them. */
+  readonly weights: { readonly file: string; readonly tensors: readonly TensorToWrite[] }
+  readonly config: { readonly file: string; readonly json: Readonly<Record<string, unknown>> }
+  readonly optimizer: readonly TensorToWrite[]
+}
+
+const optimizerFile = 'optimizer.safetensors'
+const stateFile = 'state.json'
+const mend = 'make room or name another folder with --output'
+
+export const checkpointName = (step: number): string => `step-${String(step).padStart(6, '0')}`
+
+/**
+ * @param folder the run's `checkpoints`
+ * @returns the checkpoint's folder
+ * @throws {UserError} it can't be written; what was there before is untouched
+ */
+export function saveCheckpoint(folder: string, content: CheckpointContent): string {
+  const path = join(folder, checkpointName(content.state.step))
+  const aside = `${path}.tmp`
+  try {
+    rmSync(aside, { recursive: true, force: true })
+    mkdirSync(aside, { recursive: true })
+    writeSafetensors(join(aside, content.weights.file), content.weights.tensors)
+    writeSafetensors(join(aside, optimizerFile), content.optimizer)
+    writeWhole(join(aside, content.config.file), `${JSON.stringify(content.config.json, null, 2)}\n`, mend)
+    const files = Object.fromEntries(readdirSync(aside).map((name) => [name, hashOf(join(aside, name))]))
+    writeWhole(
+      join(aside, stateFile),
+      `${JSON.stringify({ format: 1, ...content.state, files }, null, 2)}\n`,
+      mend,
+    )
+    syncFolder(aside)
+    rmSync(path, { recursive: true, force: true })
+    renameSync(aside, path)
+    syncFolder(folder)
+    return path
+  } catch (error) {
+    rmSync(aside, { recursive: true, force: true })
+    throw cannotWrite(error, path, mend)
+  }
+}
+
+export interface LoadedCheckpoint {
+  readonly path: string
+  readonly state: RunState
+  readonly weights: Checkpoint
+  readonly optimizer: Checkpoint
+}
+
+/**
+ * The newest whole checkpoint of a run.
+ *
+ * @param onBad told about each damaged one that is passed over
+ * @throws {UserError} no checkpoint is whole
+ */
+export function loadLastCheckpoint(folder: string, onBad: (text: string) => void): LoadedCheckpoint {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => /^step-\d+$/.test(name)) : []
+  for (const name of names.sort((a, b) => stepOf(b) - stepOf(a))) {
+    try {
+      return loadCheckpoint(join(folder, name))
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      onBad(`${error.message}; the checkpoint before it is taken`)
+    }
+  }
+  throw new UserError(
+    `${folder} holds no checkpoint to go on from: start the run again with another --output`,
+  )
+}
+
+export const stepOf = (name: string): number => Number(/step-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
+
+/** @throws {UserError} a missing or damaged file */
+export function loadCheckpoint(path: string): LoadedCheckpoint {
+  const { files, format: _, ...state } = readState(path)
+  for (const [name, hash] of Object.entries(files)) {
+    const file = join(path, name)
+    if (!existsSync(file)) throw new UserError(`${file} is missing: the checkpoint is damaged`)
+    if (hashOf(file) !== hash)
+      throw new UserError(`${file} is damaged: its hash is not the one in ${stateFile}`)
+  }
+  const weights = Object.keys(files).find((name) => name.endsWith('model.safetensors'))
+  if (!weights) throw new UserError(`${path} has no weights: the checkpoint is damaged`)
+  return {
+    path,
+    state,
+    weights: openSafetensors(join(path, weights)),
+    optimizer: openSafetensors(join(path, optimizerFile)),
+  }
+}
+
+function readState(path: string): z.infer<typeof stateSchema> {
+  const file = join(path, stateFile)
+  try {
+    return stateSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch {
+    throw new UserError(`${file} is missing or not a checkpoint's state: the checkpoint is damaged`)
+  }
+}
+
+/** Removes the oldest checkpoints but for the `keep` newest and those named. */
+export function pruneCheckpoints(folder: string, keep: number, kept: readonly string[]): void {
+  const names = readdirSync(folder).filter((name) => /^step-\d+$/.test(name))
+  const old = names.sort((a, b) => stepOf(b) - stepOf(a)).slice(keep)
+  for (const name of old) {
+    if (!kept.includes(name)) rmSync(join(folder, name), { recursive: true, force: true })
+  }
+}
+
+function hashOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex')
+}

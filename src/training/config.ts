@@ -1,0 +1,93 @@
+/** What a training run is told: one typed object, from a preset, a configuration file and the command line. */
+import { z } from 'zod'
+import { tasks } from '../../vl/tasks/index.js'
+import { nearest, UserError } from '../base/index.js'
+import { methods } from '../methods/index.js'
+import { optimizers } from './optimizers/index.js'
+import { schedules } from './schedule.js'
+
+const every = z.union([z.literal('epoch'), z.int().positive()])
+
+export const configSchema = z.strictObject({
+  task: z.string(),
+  method: z.string(),
+  /** Options of the method, by the names of its own table. */
+  methodOptions: z.record(z.string(), z.unknown()),
+  variant: z.enum(['vision', 'text']),
+  backbone: z.string(),
+  tokenizer: z.string().nullable(),
+  vision: z.string(),
+  nBoxes: z.int().positive().nullable(),
+  downsample: z.boolean(),
+  dataset: z.string(),
+  epochs: z.number().positive(),
+  maxSteps: z.int().positive().nullable(),
+  /** Samples of one step, all workers and accumulated parts together. */
+  batchSize: z.int().positive(),
+  /** Parts that a step's batch is cut into, one after the other. */
+  accumulate: z.int().positive(),
+  optimizer: z.string(),
+  optimizerOptions: z.record(z.string(), z.number()),
+  learningRate: z.number().positive(),
+  weightDecay: z.number().nonnegative(),
+  warmupRatio: z.number().min(0).max(1),
+  schedule: z.string(),
+  maxGradNorm: z.number(),
+  dropout: z.number().min(0).lt(1),
+  evalEvery: every,
+  saveEvery: every,
+  /** Checkpoints that are kept besides the best one. */
+  keep: z.int().positive(),
+  seed: z.int().nonnegative(),
+  threads: z.int().positive().nullable(),
+})
+
+export type TrainConfig = z.infer<typeof configSchema>
+export type PartialConfig = { readonly [K in keyof TrainConfig]?: TrainConfig[K] | undefined }
+
+/**
+ * A preset with what was said over it, checked.
+ *
+ * @throws {UserError} the first field that is unknown or of the wrong kind, by the name of its option
+ */
+export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig[]): TrainConfig {
+  const merged: Record<string, unknown> = { ...preset }
+  for (const layer of over) {
+    for (const [name, value] of Object.entries(layer)) if (value !== undefined) merged[name] = value
+  }
+  merged.methodOptions = Object.assign({}, ...[preset, ...over].map(({ methodOptions }) => methodOptions))
+  const parsed = configSchema.safeParse(merged)
+  if (!parsed.success) throw new UserError(describe(parsed.error.issues[0]!))
+  const config = parsed.data
+  tasks.get(config.task)
+  optimizers.get(config.optimizer)
+  schedules.get(config.schedule)
+  return { ...config, methodOptions: methodOptionsOf(config) }
+}
+
+/** The options of the configured method, with its defaults. @throws {UserError} an unknown or bad one */
+function methodOptionsOf({ method, methodOptions, variant }: TrainConfig): Record<string, unknown> {
+  const { options } = methods.get(method)
+  const known = options instanceof z.ZodObject ? Object.keys(options.shape) : []
+  const given = known.includes('variant') ? { variant, ...methodOptions } : methodOptions
+  const unknown = Object.keys(given).find((name) => !known.includes(name))
+  if (unknown !== undefined) {
+    const near = nearest(unknown, known)
+    throw new UserError(
+      `method ${method} has no option "${unknown}"${near ? `; the nearest is "${near}"` : ''} (all: ${known.join(', ')})`,
+    )
+  }
+  const parsed = options.safeParse(given)
+  if (parsed.success) return parsed.data as Record<string, unknown>
+  const [issue] = parsed.error.issues
+  throw new UserError(`method ${method}: "${issue!.path.join('.')}": ${issue!.message}`)
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') {
+    const [key] = issue.keys
+    const near = nearest(key!, Object.keys(configSchema.shape))
+    return `unknown setting "${key}"${near ? `; the nearest is "${near}"` : ''}`
+  }
+  return `"${issue.path.join('.')}": ${issue.message}`
+}

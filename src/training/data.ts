@@ -1,0 +1,99 @@
+/** A run's data made ready: samples by split, tokens, pictures as features. Everything is checked before a step. */
+import { openDataSet, type Sample } from '../../datasets/index.js'
+import { visionEncoders } from '../../vl/index.js'
+import {
+  type Batch,
+  collate,
+  type EncodedSample,
+  encodeSample,
+  type FeatureSource,
+  openFeatures,
+  type StepTotals,
+  type Task,
+  targetRandom,
+  tasks,
+} from '../../vl/tasks/index.js'
+import { UserError } from '../base/index.js'
+import { openTokenizer, type Tokenizer } from '../text/index.js'
+import type { TrainConfig } from './config.js'
+
+export interface RunData {
+  readonly task: Task
+  readonly splits: Readonly<Record<string, readonly Sample[]>>
+  readonly tokenizer: Tokenizer
+  readonly features: FeatureSource
+}
+
+/** Rows that name the positions of a picture, behind the tokenizer's own. */
+const positionRows = 100
+
+/** Height of the token table under a tokenizer: the reference appends `<vis_extra_id_0…99>`. */
+export function tokenRows(tokenizer: Tokenizer): number {
+  return tokenizer.vocabularySize + positionRows
+}
+
+/** @throws {UserError} bad data, by file, row and field; a picture that isn't one */
+export async function openData(config: TrainConfig, tokenizerPath: string): Promise<RunData> {
+  const task = tasks.get(config.task)
+  const { splits, pictures } = await openDataSet(config.dataset, { seed: config.seed })
+  const ids = Object.values(splits).flatMap((samples) => samples.flatMap((sample) => task.pictures(sample)))
+  const pooling = poolingOf(config)
+  const features = await openFeatures(pictures, ids, visionEncoders.get(config.vision), pooling)
+  for (const split of ['train', 'validation']) {
+    if (!splits[split]?.length)
+      throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
+  }
+  return { task, splits, tokenizer: remembering(openTokenizer(tokenizerPath)), features }
+}
+
+function poolingOf({ downsample, nBoxes }: TrainConfig) {
+  if (nBoxes === null) {
+    if (downsample)
+      throw new UserError('--downsample needs to know how many positions to keep: add --n-boxes 36')
+    return undefined
+  }
+  if (!downsample) throw new UserError('--n-boxes keeps fewer positions by pooling: add --downsample')
+  return { kind: 'downsample' as const, nBoxes }
+}
+
+/** Encodes a text once; questions and answers repeat. */
+function remembering(tokenizer: Tokenizer): Tokenizer {
+  const known = new Map<string, number[]>()
+  return {
+    ...tokenizer,
+    encode(text, options) {
+      const key = `${options?.maxLength} ${text}`
+      let ids = known.get(key)
+      if (!ids) {
+        ids = tokenizer.encode(text, options)
+        if (known.size < mostRemembered) known.set(key, ids)
+      }
+      return ids
+    },
+  }
+}
+
+const mostRemembered = 200_000
+
+/** The samples of one step as numbers, and what its losses are divided by. */
+export function encodeStep(
+  { task, splits, tokenizer }: RunData,
+  indices: Iterable<number>,
+  draw: { readonly seed: number; readonly epoch: number },
+): EncodedSample[] {
+  const train = splits.train!
+  return [...indices].map((index) =>
+    encodeSample(task, train[index]!, tokenizer, targetRandom(draw.seed, draw.epoch, index)),
+  )
+}
+
+export type SpecialTokens = Parameters<typeof collate>[2]
+
+export function collatePart(
+  { task, features }: RunData,
+  samples: readonly EncodedSample[],
+  special: SpecialTokens,
+  totals: StepTotals,
+): Promise<Batch> {
+  return collate(task, samples, special, features, totals)
+}

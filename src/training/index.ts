@@ -1,0 +1,8 @@
+export { type Backbone, openBackbone } from './backbone.js'
+export { configSchema, mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
+export type { Report, StepRecord, TrainEvent, TrainResult } from './events.js'
+export type { StepPlace } from './feeds.js'
+export { decodeGraph, encodeGraph, gradientGraph, gradientName, type ModelSpec } from './graphs.js'
+export { type TrainOptions, train } from './loop.js'
+export { resolveConfig } from './prepare.js'
+export { Trainer, type TrainerOptions } from './trainer.js'

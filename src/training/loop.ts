@@ -1,0 +1,325 @@
+/** A training run from its configuration to its report. */
+import { basename } from 'node:path'
+import { epochOrder, stepTotals } from '../../vl/tasks/index.js'
+import type { ScoreRow } from '../metrics/index.js'
+import { nativeRuntime, processMemory, type Tensors } from '../runtime/index.js'
+import {
+  checkpointName,
+  loadCheckpoint,
+  loadLastCheckpoint,
+  pruneCheckpoints,
+  type RunState,
+  saveCheckpoint,
+} from './checkpoint.js'
+import type { TrainConfig } from './config.js'
+import { collatePart, encodeStep } from './data.js'
+import type { Report, TrainResult } from './events.js'
+import { Pace } from './pace.js'
+import { Predictor, specialTokens } from './predictor.js'
+import { type Prepared, prepare } from './prepare.js'
+import {
+  appendMetrics,
+  createRunFolder,
+  defaultRunFolder,
+  findRun,
+  pointAt,
+  type RunFolder,
+  refuseFolder,
+  trimMetrics,
+  writeConfig,
+  writePredictions,
+  writeReport,
+} from './runFolder.js'
+import { checkpointContent, versions } from './saved.js'
+import { learningRateAt, schedules } from './schedule.js'
+import { Trainer } from './trainer.js'
+
+export interface TrainOptions {
+  /** A new folder; `runs/DATE-TASK-METHOD` by default. */
+  readonly output?: string
+  /** A run to go on with, or the newest. */
+  readonly resume?: string | true
+  readonly cache: string
+  /** What was typed, for the report. */
+  readonly command: string
+  readonly report: Report
+  /** Ends the run after the step that is under way, with its state saved. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * @throws {UserError} bad data, weights or settings before the first step; a disk or a loss that turned bad after it
+ */
+export async function train(config: TrainConfig, options: TrainOptions): Promise<TrainResult> {
+  const path = options.output ?? defaultRunFolder(config, new Date())
+  if (options.resume === undefined) refuseFolder(path)
+  const note = (text: string) => options.report({ kind: 'note', text })
+  const prepared = await prepare(config, { cache: options.cache, onNote: note })
+  const threads = config.threads === null ? {} : { threads: config.threads }
+  const trainer = await Trainer.create({
+    ...{
+      spec: prepared.spec,
+      weights: prepared.backbone.weights,
+      maxGradNorm: config.maxGradNorm,
+      seed: config.seed,
+    },
+    optimizer: {
+      name: config.optimizer,
+      options: { weightDecay: config.weightDecay, ...config.optimizerOptions },
+    },
+    ...threads,
+  })
+  try {
+    const predictor = await Predictor.create({
+      ...prepared,
+      weights: prepared.backbone.weights,
+      runtime: nativeRuntime,
+      ...threads,
+    })
+    const folder = options.resume === undefined ? createRunFolder(path) : findRun(options.resume)
+    const run = new Run(config, options, prepared, folder, trainer, predictor)
+    try {
+      return await run.go()
+    } finally {
+      predictor.close()
+    }
+  } finally {
+    trainer.close()
+  }
+}
+
+/** Where a run stands between two steps. */
+class Run {
+  readonly #config: TrainConfig
+  readonly #options: TrainOptions
+  readonly #prepared: Prepared
+  readonly #folder: RunFolder
+  readonly #trainer: Trainer
+  readonly #predictor: Predictor
+  readonly #stepsPerEpoch: number
+  readonly #totalSteps: number
+  #state: Omit<RunState, 'counts'> = { step: 0, best: null, seconds: 0 }
+  #savedStep = -1
+
+  constructor(
+    config: TrainConfig,
+    options: TrainOptions,
+    prepared: Prepared,
+    folder: RunFolder,
+    trainer: Trainer,
+    predictor: Predictor,
+  ) {
+    this.#config = config
+    this.#options = options
+    this.#prepared = prepared
+    this.#folder = folder
+    this.#trainer = trainer
+    this.#predictor = predictor
+    this.#stepsPerEpoch = Math.ceil(prepared.data.splits.train!.length / config.batchSize)
+    const planned = Math.max(1, Math.round(this.#stepsPerEpoch * config.epochs))
+    this.#totalSteps = Math.min(planned, config.maxSteps ?? planned)
+  }
+
+  async go(): Promise<TrainResult> {
+    if (this.#options.resume !== undefined) this.#restore()
+    else writeConfig(this.#folder, this.#config, versions())
+    this.#start()
+    const interrupted = await this.#steps()
+    if (interrupted) {
+      this.#save()
+      return { folder: this.#folder.path, outcome: 'interrupted', step: this.#state.step, scores: {} }
+    }
+    const scores = await this.#finish()
+    return { folder: this.#folder.path, outcome: 'finished', step: this.#state.step, scores }
+  }
+
+  #restore(): void {
+    const { state, weights, optimizer } = loadLastCheckpoint(this.#folder.checkpoints, (text) =>
+      this.#options.report({ kind: 'note', text }),
+    )
+    for (const [name, { value }] of this.#trainer.parameters.parameters)
+      value.floats.set(weights.readFloat32(name))
+    this.#trainer.optimizer.restore(
+      (name) => optimizer.readFloat32(name),
+      new Map(Object.entries(state.counts)),
+    )
+    const { counts: _, ...rest } = state
+    this.#state = rest
+    this.#savedStep = state.step
+    trimMetrics(this.#folder, state.step)
+  }
+
+  #start(): void {
+    const { data, backbone } = this.#prepared
+    const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1)
+    const trained = [...this.#trainer.parameters.parameters.values()]
+    const frozen = [...backbone.weights.tensors.values()].filter(
+      ({ name }) => !this.#trainer.parameters.parameters.has(name),
+    )
+    const trainedCount = trained.reduce((sum, { shape }) => sum + count(shape), 0)
+    this.#options.report({
+      ...{ kind: 'start', folder: this.#folder.path, config: this.#config, trained: trainedCount },
+      parameters: trainedCount + frozen.reduce((sum, { shape }) => sum + count(shape), 0),
+      samples: Object.fromEntries(
+        Object.entries(data.splits).map(([split, samples]) => [split, samples.length]),
+      ),
+      ...{ totalSteps: this.#totalSteps, step: this.#state.step },
+    })
+  }
+
+  /** Steps until the end or an interruption. @returns whether it was interrupted */
+  async #steps(): Promise<boolean> {
+    const pace = new Pace(this.#totalSteps)
+    const startSeconds = this.#state.seconds
+    while (this.#state.step < this.#totalSteps) {
+      if (this.#options.signal.aborted) return true
+      const { step } = this.#state
+      const { loss, gradientNorm, samples, learningRate } = await this.#step(step)
+      pace.step(samples)
+      this.#state = { ...this.#state, step: step + 1, seconds: startSeconds + pace.seconds }
+      const record = {
+        ...{ step: step + 1, epoch: (step + 1) / this.#stepsPerEpoch, loss, learningRate, gradientNorm },
+        ...{ samplesPerSecond: pace.samplesPerSecond, secondsLeft: pace.secondsLeft(step + 1) },
+        peakBytes: processMemory().peakBytes,
+      }
+      appendMetrics(this.#folder, record)
+      this.#options.report({ kind: 'step', ...record })
+      if (this.#due(this.#config.evalEvery)) await pace.pause(() => this.#evaluate())
+      if (this.#due(this.#config.saveEvery)) this.#save()
+    }
+    return false
+  }
+
+  #due(every: number | 'epoch'): boolean {
+    const { step } = this.#state
+    return step === this.#totalSteps || step % (every === 'epoch' ? this.#stepsPerEpoch : every) === 0
+  }
+
+  /** One optimizer step over the samples that belong to it. */
+  async #step(step: number) {
+    const { accumulate, batchSize, seed, epochs } = this.#config
+    const { data, spec } = this.#prepared
+    const [epoch, first] = [Math.floor(step / this.#stepsPerEpoch), (step % this.#stepsPerEpoch) * batchSize]
+    const order = this.#orderOf(epoch).subarray(first, first + batchSize)
+    const samples = encodeStep(data, order, { seed, epoch })
+    const totals = stepTotals(samples, specialTokens(spec))
+    const scalars = spec.method.schedules?.(spec.options, epoch, Math.ceil(epochs)) ?? {}
+    const partSize = Math.ceil(samples.length / accumulate)
+    let loss = 0
+    for (let firstRow = 0; firstRow < samples.length; firstRow += partSize) {
+      const part = samples.slice(firstRow, firstRow + partSize)
+      const batch = await collatePart(data, part, specialTokens(spec), totals)
+      loss += await this.#trainer.backward(batch, { step, firstRow }, scalars)
+    }
+    const learningRate = this.#learningRate(step)
+    return {
+      loss,
+      gradientNorm: await this.#trainer.update(learningRate),
+      samples: samples.length,
+      learningRate,
+    }
+  }
+
+  #order: { readonly epoch: number; readonly indices: Uint32Array } | undefined
+
+  #orderOf(epoch: number): Uint32Array {
+    if (this.#order?.epoch !== epoch) {
+      this.#order = {
+        epoch,
+        indices: epochOrder(this.#prepared.data.splits.train!.length, this.#config.seed, epoch),
+      }
+    }
+    return this.#order.indices
+  }
+
+  #learningRate(step: number): number {
+    const { learningRate, warmupRatio, schedule } = this.#config
+    const warmupSteps = Math.floor(this.#totalSteps * warmupRatio)
+    return learningRateAt(step, schedules.get(schedule), {
+      learningRate,
+      warmupSteps,
+      totalSteps: this.#totalSteps,
+    })
+  }
+
+  #values(): Tensors {
+    return Object.fromEntries(
+      [...this.#trainer.parameters.parameters.values()].map(({ name, value }) => [name, value]),
+    )
+  }
+
+  /** Answers a split and scores the answers. */
+  async #score(split: string): Promise<{ rows: readonly ScoreRow[]; submission: Uint8Array }> {
+    const { data, spec } = this.#prepared
+    const samples = data.splits[split]!
+    const epoch = Math.max(0, Math.ceil(this.#state.step / this.#stepsPerEpoch) - 1)
+    const answers = await this.#predictor.answer(data, samples, this.#values(), {
+      scalars: spec.method.schedules?.(spec.options, epoch, Math.ceil(this.#config.epochs)) ?? {},
+      onProgress: (done) => this.#options.report({ kind: 'evaluating', split, done, total: samples.length }),
+    })
+    return { rows: data.task.score(samples, answers), submission: data.task.submission(samples, answers) }
+  }
+
+  /** Scores the validation split; the best weights so far are saved and pointed at. */
+  async #evaluate(): Promise<void> {
+    const { rows } = await this.#score('validation')
+    const score = rows[0]?.score ?? 0
+    const best = this.#state.best === null || score > this.#state.best.score
+    if (best) {
+      this.#state = { ...this.#state, best: { score, step: this.#state.step } }
+      pointAt(this.#folder, 'best', this.#save())
+    }
+    this.#options.report({ kind: 'evaluation', split: 'validation', step: this.#state.step, rows, best })
+  }
+
+  /** Saves once a step. @returns the checkpoint's folder */
+  #save(): string {
+    const { checkpoints } = this.#folder
+    const { step, best } = this.#state
+    const path = `${checkpoints}/${checkpointName(step)}`
+    if (this.#savedStep === step) return path
+    const content = checkpointContent(this.#config, this.#prepared.spec.config, this.#trainer, this.#state)
+    saveCheckpoint(checkpoints, content)
+    this.#savedStep = step
+    pointAt(this.#folder, 'last', path)
+    pruneCheckpoints(checkpoints, this.#config.keep, best ? [checkpointName(best.step)] : [])
+    this.#options.report({ kind: 'checkpoint', step, path })
+    return path
+  }
+
+  /** Scores every split but the training one with the best weights, and writes answers and report. */
+  async #finish(): Promise<Record<string, readonly ScoreRow[]>> {
+    const best = this.#state.best
+    if (best && best.step !== this.#state.step) {
+      const { weights } = loadCheckpoint(`${this.#folder.checkpoints}/${checkpointName(best.step)}`)
+      for (const [name, { value }] of this.#trainer.parameters.parameters)
+        value.floats.set(weights.readFloat32(name))
+    }
+    const scores: Record<string, readonly ScoreRow[]> = {}
+    for (const split of Object.keys(this.#prepared.data.splits).filter((name) => name !== 'train')) {
+      const { rows, submission } = await this.#score(split)
+      scores[split] = rows
+      writePredictions(this.#folder, split, submission)
+      this.#options.report({
+        kind: 'evaluation',
+        split,
+        step: best?.step ?? this.#state.step,
+        rows,
+        best: true,
+      })
+    }
+    writeReport(this.#folder, scores, this.#about())
+    return scores
+  }
+
+  #about(): Record<string, string> {
+    return {
+      command: `\`${this.#options.command}\``,
+      run: basename(this.#folder.path),
+      steps: `${this.#state.step}, best ${this.#state.best?.step ?? 'none'}`,
+      'training time': `${(this.#state.seconds / 60).toFixed(1)} minutes`,
+      'peak memory': `${Math.round(processMemory().peakBytes / 2 ** 20)} MB`,
+      ...versions(),
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/** From a configuration to what a run needs: backbone, data and the model to build. All checks come first. */
+import { readers } from '../../datasets/index.js'
+import { visionEncoders, visualEmbeddingDefaults } from '../../vl/index.js'
+import { UserError } from '../base/index.js'
+import { methods } from '../methods/index.js'
+import { openTokenizer } from '../text/index.js'
+import { type Backbone, openBackbone } from './backbone.js'
+import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
+import { openData, type RunData, tokenRows } from './data.js'
+import type { ModelSpec } from './graphs.js'
+import { presetFor } from './presets.js'
+import { findRun, readConfig } from './runFolder.js'
+
+export interface Prepared {
+  readonly backbone: Backbone
+  readonly data: RunData
+  readonly spec: ModelSpec
+}
+
+/**
+ * The merged configuration: the run's own where one goes on, else the preset of method and data set, under what was
+ * said.
+ *
+ * @param over later ones win
+ * @param resume a run to go on with, or the newest
+ * @throws {UserError} a setting that is unknown or of the wrong kind
+ */
+export function resolveConfig(over: readonly PartialConfig[], resume?: string | true): TrainConfig {
+  const method = over.findLast((layer) => layer.method !== undefined)?.method ?? 'lst'
+  const dataset = over.findLast((layer) => layer.dataset !== undefined)?.dataset
+  methods.get(method)
+  const layout =
+    dataset === undefined ? undefined : readers.entries.find((reader) => reader.recognises(dataset))?.name
+  const preset = presetFor(method, layout)
+  return resume === undefined
+    ? mergeConfig(preset, ...over)
+    : mergeConfig(preset, readConfig(findRun(resume)), ...over)
+}
+
+/** @throws {UserError} the first thing that is wrong with backbone, tokenizer or data */
+export async function prepare(
+  config: TrainConfig,
+  options: { readonly cache: string; readonly onNote: (text: string) => void },
+): Promise<Prepared> {
+  const { cache, onNote } = options
+  const plain = openBackbone(config.backbone, { cache, seed: config.seed, onWrite: onNote })
+  const tokenizerPath = config.tokenizer ?? plain.tokenizerFile
+  if (!tokenizerPath) {
+    throw new UserError(
+      `${config.backbone} has no tokenizer.json: name a folder that has one with --tokenizer`,
+    )
+  }
+  const data = await openData(config, tokenizerPath)
+  const rows = tokenRows(openTokenizer(tokenizerPath))
+  const backbone = openBackbone(config.backbone, { cache, seed: config.seed, rows })
+  const method = methods.get(config.method)
+  const { featDim } = visionEncoders.get(config.vision)
+  const spec: ModelSpec = {
+    ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
+    vision: { ...visualEmbeddingDefaults, featDim, dModel: backbone.config.dModel },
+  }
+  checkLayers(config, spec)
+  return { backbone, data, spec }
+}
+
+/** Layers named in the method's options must be the backbone's. */
+function checkLayers({ methodOptions }: TrainConfig, { config }: ModelSpec): void {
+  for (const [name, value] of Object.entries(methodOptions)) {
+    if (!/Layers$/.test(name) || !Array.isArray(value)) continue
+    const layers = name.startsWith('encoder') ? config.numLayers : config.numDecoderLayers
+    const bad = (value as number[]).find((layer) => layer >= layers)
+    if (bad !== undefined)
+      throw new UserError(`${name}: there is no layer ${bad}: the backbone has 0 to ${layers - 1}`)
+  }
+}

@@ -1,0 +1,174 @@
+/** The files of a run: what it was told, what it measured, where its best and its last checkpoint are. */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { UserError } from '../base/index.js'
+import type { ScoreRow } from '../metrics/index.js'
+import { cannotWrite, writeWhole } from '../weights/index.js'
+import type { TrainConfig } from './config.js'
+import type { StepRecord } from './events.js'
+
+const mend = 'name another folder with --output'
+
+export interface RunFolder {
+  readonly path: string
+  readonly checkpoints: string
+}
+
+const at = (path: string): RunFolder => ({ path, checkpoints: join(path, 'checkpoints') })
+
+/** @throws {UserError} the place of a new run is taken */
+export function refuseFolder(path: string): void {
+  if (!existsSync(path)) return
+  if (!statSync(path).isDirectory()) throw new UserError(`--output ${path} is a file: ${mend}`)
+  if (readdirSync(path).length > 0) {
+    throw new UserError(`--output ${path} is not empty: ${mend}, or go on with that run by --resume ${path}`)
+  }
+}
+
+/** A new run's folder. @throws {UserError} it exists and isn't empty, or can't be made */
+export function createRunFolder(path: string): RunFolder {
+  refuseFolder(path)
+  try {
+    mkdirSync(join(path, 'checkpoints'), { recursive: true })
+    return at(path)
+  } catch (error) {
+    throw cannotWrite(error, path, mend)
+  }
+}
+
+/** `runs/DATE-TASK-METHOD` */
+export function defaultRunFolder({ task, method }: TrainConfig, now: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  const date = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`
+  return join(
+    'runs',
+    `${date}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}-${task}-${method}`,
+  )
+}
+
+/** A run to go on with: the one named, or the newest in `runs/`. @throws {UserError} there is none */
+export function findRun(named: string | true): RunFolder {
+  const path = named === true ? newestRun() : named
+  if (!existsSync(join(path, 'config.yaml'))) {
+    throw new UserError(`--resume ${path}: no config.yaml is there: name the folder of a run`)
+  }
+  return at(path)
+}
+
+function newestRun(): string {
+  const names = existsSync('runs')
+    ? readdirSync('runs').filter((name) => existsSync(join('runs', name, 'config.yaml')))
+    : []
+  const newest = names.sort().at(-1)
+  if (!newest) throw new UserError('--resume: there is no run in runs/: name its folder')
+  return join('runs', newest)
+}
+
+export function writeConfig(
+  run: RunFolder,
+  config: TrainConfig,
+  versions: Readonly<Record<string, string>>,
+): void {
+  writeWhole(join(run.path, 'config.yaml'), stringify({ ...config, versions }), mend)
+}
+
+/** What the run was told, as the run wrote it. */
+export function readConfig(run: RunFolder): Record<string, unknown> {
+  const file = join(run.path, 'config.yaml')
+  try {
+    const { versions: _, ...config } = parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+    return config
+  } catch (error) {
+    throw new UserError(
+      `${file} can't be read (${error instanceof Error ? error.message.split('\n')[0] : error}): mend it or start a new run`,
+    )
+  }
+}
+
+const metricsFile = 'metrics.jsonl'
+
+export function appendMetrics(run: RunFolder, record: StepRecord): void {
+  const file = join(run.path, metricsFile)
+  try {
+    appendFileSync(file, `${JSON.stringify(record)}\n`)
+  } catch (error) {
+    throw cannotWrite(error, file, mend)
+  }
+}
+
+/** Drops the lines of steps that a resumed run does again. */
+export function trimMetrics(run: RunFolder, step: number): void {
+  const file = join(run.path, metricsFile)
+  if (!existsSync(file)) return
+  let bytes = 0
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    const done = /^\{"step":(\d+),.*\}$/.exec(line)
+    if (!done || Number(done[1]) > step) break
+    bytes += Buffer.byteLength(line) + 1
+  }
+  truncateSync(file, bytes)
+}
+
+/** Points `best` or `last` at a checkpoint: a link, or a file naming the folder where links don't exist. */
+export function pointAt(run: RunFolder, name: 'best' | 'last', checkpoint: string): void {
+  const link = join(run.path, name)
+  const target = join('checkpoints', basename(checkpoint))
+  const aside = `${link}.tmp`
+  rmSync(aside, { force: true })
+  try {
+    symlinkSync(target, aside, 'dir')
+  } catch {
+    writeFileSync(aside, `${target}\n`)
+  }
+  renameSync(aside, link)
+}
+
+export function writePredictions(run: RunFolder, split: string, submission: Uint8Array): void {
+  const folder = join(run.path, 'predictions')
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    throw cannotWrite(error, folder, mend)
+  }
+  writeWhole(join(folder, `${split}.json`), submission, mend)
+}
+
+/** `report.md`: tables of results and the command that made them. */
+export function writeReport(
+  run: RunFolder,
+  scores: Readonly<Record<string, readonly ScoreRow[]>>,
+  about: Readonly<Record<string, string>>,
+): void {
+  const tables = Object.entries(scores).map(([split, rows]) => {
+    const lines = rows.map(
+      ({ by, name, count, score }) => `| ${by} | ${name} | ${count} | ${score.toFixed(2)} |`,
+    )
+    return [
+      `## ${split}`,
+      '',
+      '| by | type | count | score (%) |',
+      '| --- | --- | ---: | ---: |',
+      ...lines,
+      '',
+    ].join('\n')
+  })
+  const facts = Object.entries(about).map(([name, value]) => `- ${name}: ${value}`)
+  writeWhole(
+    join(run.path, 'report.md'),
+    [`# ${basename(run.path)}`, '', ...facts, '', ...tables].join('\n'),
+    mend,
+  )
+}

@@ -1,0 +1,73 @@
+/** What a trained model looks like on disk: PEFT's two files, or a whole Hugging Face model for full fine-tuning. */
+import { createRequire } from 'node:module'
+import type { T5Config } from '../models/index.js'
+import type { HostTensor } from '../runtime/index.js'
+import type { TensorToWrite } from '../weights/index.js'
+import type { CheckpointContent, RunState } from './checkpoint.js'
+import type { TrainConfig } from './config.js'
+import type { Trainer } from './trainer.js'
+
+const peftTypes: Readonly<Record<string, string>> = { lst: 'LST' }
+
+/** Everything that a checkpoint of this run holds; the tensors are written from where they lie. */
+export function checkpointContent(
+  config: TrainConfig,
+  model: T5Config,
+  trainer: Trainer,
+  state: Omit<RunState, 'counts'>,
+): CheckpointContent {
+  const { tensors, counts } = trainer.optimizer.state()
+  const values = [...trainer.parameters.parameters.values()].map(({ name, value }) => toWrite(name, value))
+  const whole = config.method === 'full'
+  return {
+    state: { ...state, counts: Object.fromEntries(counts) },
+    weights: { file: whole ? 'model.safetensors' : 'adapter_model.safetensors', tensors: values },
+    config: whole
+      ? { file: 'config.json', json: huggingFaceConfig(model) }
+      : { file: 'adapter_config.json', json: adapterConfig(config) },
+    optimizer: [...tensors].map(([name, tensor]) => toWrite(name, tensor)),
+  }
+}
+
+function toWrite(name: string, { shape, floats }: HostTensor): TensorToWrite {
+  return { name, dtype: 'F32', shape, data: floats }
+}
+
+function adapterConfig({ method, methodOptions, backbone, task, vision }: TrainConfig) {
+  return {
+    peft_type: peftTypes[method] ?? method.toUpperCase(),
+    task_type: 'SEQ_2_SEQ_LM',
+    base_model_name_or_path: backbone,
+    inference_mode: true,
+    ...{ vl_lst: { task, vision, ...methodOptions } },
+  }
+}
+
+function huggingFaceConfig(c: T5Config) {
+  return {
+    architectures: ['T5ForConditionalGeneration'],
+    model_type: 't5',
+    is_encoder_decoder: true,
+    d_model: c.dModel,
+    d_kv: c.dKv,
+    d_ff: c.dFf,
+    num_heads: c.numHeads,
+    num_layers: c.numLayers,
+    num_decoder_layers: c.numDecoderLayers,
+    relative_attention_num_buckets: c.relativeAttentionNumBuckets,
+    vocab_size: c.vocabSize,
+    layer_norm_epsilon: c.layerNormEpsilon,
+    feed_forward_proj: c.feedForwardProj,
+    tie_word_embeddings: c.tieWordEmbeddings,
+    pad_token_id: c.padTokenId,
+    eos_token_id: c.eosTokenId,
+    decoder_start_token_id: c.decoderStartTokenId,
+  }
+}
+
+/** Versions that a run writes down. */
+export function versions(): Readonly<Record<string, string>> {
+  const require = createRequire(import.meta.url)
+  const versionOf = (name: string) => (require(`${name}/package.json`) as { version: string }).version
+  return { node: process.version, onnxruntime: versionOf('onnxruntime-node') }
+}

@@ -1,0 +1,33 @@
+/** The gradient graph of a case, with the intermediate values that the case wants to see. */
+import { expand, type Tensor } from '../graph/index.js'
+import { type BuiltGraph, gradientGraph, type ModelSpec } from '../training/graphs.js'
+
+/** Outputs beside loss and gradients: what the case calls them, without `want/`. */
+const outputOf = (name: string) => `want/${name}`
+
+/** A bias of attention is the same for every sample or head where nothing tells them apart; cases have all. */
+const attentionBias = /^side\.\w+\.bias\.\d+$/
+
+/**
+ * @param names expected values without `want/`; those that the model doesn't have are left out
+ */
+export function observedGraph(spec: ModelSpec, names: readonly string[]): BuiltGraph {
+  const seen = new Map<string, Tensor>()
+  return gradientGraph(spec, {
+    trace: (name, value) => seen.set(name, value),
+    extra: ({ logits, tokenLoss }) => {
+      seen.set('logits', logits).set('token_loss', tokenLoss)
+      const wanted = names.flatMap((name) => {
+        const value = seen.get(name)
+        return value ? [[outputOf(name), attentionBias.test(name) ? dense(value, spec) : value] as const] : []
+      })
+      return Object.fromEntries(wanted)
+    },
+  })
+}
+
+/** [batch or 1, heads or 1, queries or 1, keys] → [batch, heads, keys, keys] */
+function dense(bias: Tensor, { config }: ModelSpec): Tensor {
+  const keys = bias.shape[3]!
+  return expand(bias, ['batch', config.numHeads, keys, keys])
+}
