@@ -5,7 +5,7 @@ interface Command {
   /** Its name, with the arguments that need no option. */
   readonly usage: string
   readonly summary: string
-  readonly load: () => Promise<CommandModule>
+  readonly load: () => Promise<Pick<CommandModule, 'builder' | 'handler'>>
 }
 
 export const commands: readonly Command[] = [
@@ -13,5 +13,10 @@ export const commands: readonly Command[] = [
     usage: 'train',
     summary: 'train a method on a task, and score it',
     load: async () => (await import('./train.js')).trainCommand,
+  },
+  {
+    usage: 'verify <cases..>',
+    summary: "compare with recorded cases of the paper's code",
+    load: async () => (await import('./verify.js')).verifyCommand,
   },
 ]

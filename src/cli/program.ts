@@ -39,18 +39,20 @@ export async function runProgram(words: readonly string[]): Promise<void> {
     .demandCommand(1, `no command is given: type one of ${commandNames.join(', ')}`)
     .check((typed, options) => checkNames(typed, options as unknown as Declared), true)
     .fail((message, error) => {
-      throw error && error.name !== 'YError'
-        ? error
-        : new UserError(`${message || error.message} (see --help)`)
+      throw error ?? new UserError(`${message} (see --help)`)
     })
     .version(packageVersion())
     .completion(completion, 'a script for the shell that completes commands and options')
     .group(['help', 'version'], globalOptions.json.group)
     .help()
     .example('vl-lst train --task vqa --backbone DIR --dataset DIR --vision patches', 'train a ladder')
-  program.wrap(Math.min(widestHelp, program.terminalWidth()))
+  program.wrap(Math.min(widestHelp, process.stdout.columns ?? 80))
   for (const command of commands) program.command(lazy(command))
-  await program.parseAsync()
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    throw error instanceof Error && error.name === 'YError' ? new UserError(error.message) : error
+  }
 }
 
 /** What yargs gives to a check beside what was typed: everything that was declared, by name. */

@@ -2,6 +2,7 @@
 import { humanBytes } from '../base/index.js'
 import type { Report, TrainEvent, TrainResult } from '../training/index.js'
 import { count, duration, share } from './format.js'
+import { everyStatus, type Live, thinned } from './live.js'
 import { scoreTable } from './scores.js'
 import { isTerminal, plainScreen, type Screen, terminalScreen } from './screen.js'
 import type { Streams } from './streams.js'
@@ -10,6 +11,8 @@ export interface Progress {
   readonly report: Report
   /** A line besides the run's own events. */
   note(text: string): void
+  /** Shows what was held back; nothing more is reported. Idempotent. */
+  end(): void
   /** The tables of results, and what to type next. */
   finish(result: TrainResult, next: readonly string[]): void
 }
@@ -34,12 +37,13 @@ function jsonProgress({ out, err }: Streams): Progress {
     note: (text) => {
       err.write(`${text}\n`)
     },
+    end: () => {},
     finish: (result) => write({ kind: 'result', ...result }),
   }
 }
 
 function quietProgress({ out }: Streams): Progress {
-  return { report: () => {}, note: () => {}, finish: (result) => writeTables(out, result) }
+  return { report: () => {}, note: () => {}, end: () => {}, finish: (result) => writeTables(out, result) }
 }
 
 function shownProgress({ out, err }: Streams): Progress {
@@ -51,8 +55,8 @@ function shownProgress({ out, err }: Streams): Progress {
     report: <K extends TrainEvent['kind']>(event: EventOf<K>) =>
       (handlers[event.kind] as (event: EventOf<K>) => void)(event),
     note: (text) => screen.line(text),
+    end: live.end,
     finish: (result, next) => {
-      live.end()
       writeTables(out, result)
       for (const line of next) screen.aside(line)
     },
@@ -64,66 +68,9 @@ function writeTables(out: NodeJS.WriteStream, { scores }: TrainResult): void {
   if (tables.length > 0) out.write(tables.join('\n'))
 }
 
-/** The line about steps, and how often it is written. */
-interface Live {
-  begin(totalSteps: number): void
-  step(text: string): void
-  evaluating(split: string, done: number, total: number): void
-  /** Writes what was held back. */
-  end(): void
-}
-
-function everyStatus(screen: Screen): Live {
-  return {
-    begin: () => {},
-    step: (text) => screen.status(text),
-    evaluating: (split, done, total) =>
-      screen.status(`answering ${split}: ${count(done)} of ${count(total)} questions`),
-    end: () => screen.keep(),
-  }
-}
-
-/** Without a terminal, so many lines a run at most, and so long between two. */
-const mostLines = 100
-const leastMs = 2000
-
-function thinned(screen: Screen, clock: () => number = Date.now): Live {
-  let held: string | undefined
-  let between = 1
-  let since = Number.POSITIVE_INFINITY
-  let last = Number.NEGATIVE_INFINITY
-  let evaluated = ''
-  const write = (text: string) => {
-    screen.line(text)
-    held = undefined
-    since = 0
-    last = clock()
-  }
-  const end = () => {
-    if (held !== undefined) write(held)
-  }
-  return {
-    begin: (totalSteps) => {
-      between = Math.ceil(totalSteps / mostLines)
-    },
-    step: (text) => {
-      since++
-      held = text
-      evaluated = ''
-      if (since >= between && clock() - last >= leastMs) write(text)
-    },
-    evaluating: (split, _, total) => {
-      if (evaluated === split) return
-      end()
-      evaluated = split
-      screen.line(`answering ${split}: ${count(total)} questions`)
-    },
-    end,
-  }
-}
-
 function handlersFor(screen: Screen, live: Live): Handlers {
   let run: EventOf<'start'> | undefined
+  const evaluations = new Set<string>()
   return {
     start: (event) => {
       run = event
@@ -132,10 +79,11 @@ function handlersFor(screen: Screen, live: Live): Handlers {
     },
     step: (event) => live.step(stepLine(event, run)),
     evaluating: ({ split, done, total }) => live.evaluating(split, done, total),
-    evaluation: ({ split, step, rows, best }) => {
-      live.end()
-      const score = rows[0] ? `${rows[0].score.toFixed(2)} %` : 'nothing to compare with'
-      screen.line(`${split} after step ${count(step)}: ${score}${best ? ' (best so far)' : ''}`)
+    evaluation: (event) => {
+      live.evaluated()
+      const line = evaluationLine(event)
+      if (!evaluations.has(line)) screen.line(line) // the best weights are scored again at the end
+      evaluations.add(line)
     },
     checkpoint: () => {},
     note: ({ text }) => screen.aside(text),
@@ -149,6 +97,12 @@ function startLines({ config, trained, parameters, samples, totalSteps, step, fo
     `${splits.join(', ')} samples; ${count(totalSteps)} steps of ${count(config.batchSize)}`,
     step > 0 ? `going on after step ${count(step)} in ${folder}` : `into ${folder}`,
   ]
+}
+
+/** Only the split that chooses the best weights can have a best score. */
+function evaluationLine({ split, step, rows, best }: EventOf<'evaluation'>): string {
+  const score = rows[0] ? `${rows[0].score.toFixed(2)} %` : 'nothing to compare with'
+  return `${split} after step ${count(step)}: ${score}${best && split === 'validation' ? ' (best so far)' : ''}`
 }
 
 function stepLine(event: EventOf<'step'>, run: EventOf<'start'> | undefined): string {

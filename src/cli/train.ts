@@ -46,9 +46,7 @@ const examples = [
   ['vl-lst train --config mine.yaml --learning-rate 1e-3', 'the command line wins over the file'],
 ] as const
 
-export const trainCommand: CommandModule = {
-  command: 'train',
-  describe: 'train a method on a task, and score it',
+export const trainCommand: Pick<CommandModule, 'builder' | 'handler'> = {
   builder: (program) => addOptions(program),
   handler: async (typed) => await runTrain(lastOf(typed), standardStreams()),
 }
@@ -117,15 +115,15 @@ function planOf(given: Given): Plan {
   const path = optionalText(given, 'config')
   const file = path === undefined ? {} : readConfigFile(path)
   const resume = given.resume === undefined ? undefined : given.resume === '' || String(given.resume)
+  const output = optionalText(given, 'output') ?? optionalText(file, 'output', path)
+  if (resume !== undefined && output !== undefined) {
+    throw new UserError('--output names a new run and --resume an old one: leave one of them out')
+  }
   const method = methodOf(given, file, resume)
   const layers = [
     ...(path === undefined ? [] : [settingsLayer(file, fileAt(path), method)]),
     settingsLayer(given, commandLine, method),
   ]
-  const output = optionalText(given, 'output') ?? optionalText(file, 'output', path)
-  if (resume !== undefined && output !== undefined) {
-    throw new UserError('--output names a new run and --resume an old one: leave one of them out')
-  }
   return {
     config: resolveConfig(layers, resume),
     ...(output === undefined ? {} : { output }),
@@ -166,6 +164,7 @@ async function trainUntilInterrupted(plan: Plan, progress: Progress): Promise<Tr
   } catch (error) {
     throw stepped ? new StoppedRun(error) : error
   } finally {
+    progress.end()
     readerBack()
     interruption.close()
   }

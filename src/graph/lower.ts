@@ -2,6 +2,8 @@
  * Lowering: the graph as ONNX nodes, in order of creation. Inputs, parameters and outputs have their own names; `%12`
  * is what a node makes or a constant.
  */
+
+import { arrangeNodes, renameOutputs } from './arrange.js'
 import { checkGraph } from './check.js'
 import { type Dim, dimTerms, type Shape } from './dims.js'
 import { ancestors } from './gradient.js'
@@ -114,7 +116,7 @@ class Lowering implements Emitter {
     const placed = placements ? frozen : new Map<string, Tensor>()
     const inputs = placements ? given : new Map([...given, ...frozen])
     return encodeModel({
-      nodes: renameOutputs(this.#nodes, outputs.length),
+      nodes: arrangeNodes(renameOutputs(this.#nodes, outputs.length)),
       initializers: this.#initializers,
       frozen: [...placed].map(([name, { dtype, shape }]) => ({
         ...{ name, dtype, shape: shape as readonly number[] },
@@ -210,26 +212,4 @@ function placementOf(name: string, placements: ReadonlyMap<string, Placement>): 
   const placement = placements.get(name)
   if (!placement) throw new Error(`frozen parameter "${name}" has no placement`)
   return placement
-}
-
-/**
- * Gives each output its name at the node that makes it; only what is an output twice, or comes straight from an
- * input, needs a copy.
- */
-function renameOutputs(nodes: readonly OnnxNode[], outputs: number): OnnxNode[] {
-  const made = nodes.slice(0, nodes.length - outputs)
-  const makers = new Map(made.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
-  const renamed = new Map<string, string>()
-  const copies = nodes.slice(nodes.length - outputs).filter(({ inputs, outputs: [name] }) => {
-    const [from] = inputs
-    if (!makers.has(from!) || renamed.has(from!)) return true
-    renamed.set(from!, name!)
-    return false
-  })
-  const rename = (name: string): string => renamed.get(name) ?? name
-  return [...made, ...copies].map((node) => ({
-    ...node,
-    inputs: node.inputs.map(rename),
-    outputs: node.outputs.map(rename),
-  }))
 }

@@ -30,3 +30,8 @@ export function crossAttention(memory: Tensor, mask: Tensor): CrossAttention {
 export function backboneDecoderBias(root: Scope, config: T5Config, length: Dim): Tensor {
   return decoderBias(backboneTable(root, stackOf('decoder', config), config), length)
 }
+
+/** The weight that makes logits: a tied head is the token table. */
+export function headName({ tieWordEmbeddings }: T5Config): string {
+  return tieWordEmbeddings ? 'shared.weight' : 'lm_head.weight'
+}

@@ -5,20 +5,23 @@
 import { z } from 'zod'
 import { concat, fill } from '../graph/index.js'
 import { embed, encoderBias, head, runStack } from '../models/index.js'
-import { backboneDecoderBias, backboneTable, crossAttention, stackOf } from './backbone.js'
+import { backboneDecoderBias, backboneTable, crossAttention, headName, stackOf } from './backbone.js'
 import { defineMethod } from './method.js'
 
 const options = z.strictObject({
   /** Encoder layers that train, the rest of the blocks stays frozen; `null`: all. */
   encoderTrainableLayers: z.array(z.int().nonnegative()).nullable().default(null),
   decoderTrainableLayers: z.array(z.int().nonnegative()).nullable().default(null),
+  /** Leave the head (and with it, if tied, its embedding) as it is. */
+  freezeHead: z.boolean().default(false),
 })
 
 export const full = defineMethod<z.infer<typeof options>>({
   name: 'full',
   summary: 'every parameter of the backbone trains',
   options,
-  trains(name, { encoderTrainableLayers, decoderTrainableLayers }) {
+  trains(name, { encoderTrainableLayers, decoderTrainableLayers, freezeHead }, config) {
+    if (freezeHead && name === headName(config)) return false
     const [, stack, layer] = /^(encoder|decoder)\.block\.(\d+)\./.exec(name) ?? []
     const kept = stack === 'encoder' ? encoderTrainableLayers : decoderTrainableLayers
     return stack === undefined || kept === null || kept.includes(Number(layer))

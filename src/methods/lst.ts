@@ -4,6 +4,7 @@
  * the code of the GLUE experiments.
  */
 import { z } from 'zod'
+import { UserError } from '../base/index.js'
 import {
   concat,
   type Dim,
@@ -37,7 +38,7 @@ import {
   type Stack,
   sample,
 } from '../models/index.js'
-import { backboneDecoderBias, backboneTable, crossAttention, stackOf } from './backbone.js'
+import { backboneDecoderBias, backboneTable, crossAttention, headName, stackOf } from './backbone.js'
 import { type DecoderOutput, defineMethod, type MethodContext } from './method.js'
 
 const layers = z.array(z.int().nonnegative()).nullable().default(null)
@@ -80,13 +81,16 @@ export const lst = defineMethod<Options>({
   options,
   trains(name, { freezeOwnHead, unfreezeHead }, config) {
     if (freezeOwnHead && name.startsWith('side_lm_head')) return false
-    if (unfreezeHead && name === (config.tieWordEmbeddings ? 'shared.weight' : 'lm_head.weight')) return true
+    if (unfreezeHead && name === headName(config)) return true
     return name.includes('side') || name.includes('visual_embedding')
   },
   encode({ inputIds, attentionMask, visual }, context) {
     const { root, config, trace } = context
     const stack = stackOf('encoder', config)
     const pictureRows = visual?.shape[1] ?? 0
+    if (visual && context.options.ownHead) {
+      throw new UserError('method lst: "ownHead" is for text alone: leave it out of a task with pictures')
+    }
     const bias = encoderBias(backboneTable(root, stack, config), attentionMask, 0)
     const taps: Tensor[] = []
     const embedding = embed(root, config, inputIds)

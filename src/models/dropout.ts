@@ -4,6 +4,7 @@
  * neither on the number of workers nor on how a batch is cut, and a resumed run goes on with the same masks.
  */
 import {
+  add,
   bitShift,
   bitXor,
   cast,
@@ -74,12 +75,18 @@ function isKept(bits: Tensor, rate: number): Tensor {
 
 const golden = 0x9e3779b1
 
-/** A scrambled number for each element of a row, uint32 [1, …]. */
+/** Longer than any axis. */
+const axisStride = 2 ** 20
+
+/**
+ * A scrambled number for each element of a row, uint32 [1, …]. Every axis counts in a range of its own: if axes met the
+ * same numbers, places such as (a, b) and (b, a) would always be dropped together.
+ */
 function elementNumbers(shape: Shape): Tensor {
   const parts = shape.map((size, axis) => {
     const place = shape.map((_, other): Dim => (other === axis ? size : 1))
-    const numbers = mul(cast(range(size), 'uint32'), uint32(Math.imul(axis + 1, golden) >>> 0))
-    return scramble(reshape(numbers, [1, ...place]))
+    const numbers = cast(add(range(size), (axis + 1) * axisStride), 'uint32')
+    return scramble(reshape(mul(numbers, uint32(golden)), [1, ...place]))
   })
   return parts.reduce((a, b) => scramble(bitXor(a, b)))
 }

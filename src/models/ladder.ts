@@ -223,7 +223,7 @@ export function runLadder(state: Tensor, run: LadderStack, context: LadderContex
 
 /**
  * The first layer *named* owns the position table, the first that *runs* makes the bias of all: lists out of order
- * lose it (reference; glue.md §3.1).
+ * lose it (reference; glue.md §3.1). With an own head only layer 0 has a table, and uses it alone.
  */
 function ladderBias(
   run: LadderStack,
@@ -232,8 +232,8 @@ function ladderBias(
   c: T5Config,
   named: readonly number[],
 ): Tensor {
-  if (named.length === 0) return run.biasOf(undefined)
-  const [owner] = named
+  const owner = run.laterBias ? 0 : named[0]
+  if (owner === undefined || !named.includes(owner)) return run.biasOf(undefined)
   const table = biasTable(at.at(`side_block.${owner}`), c.relativeAttentionNumBuckets, sizes)
   return run.biasOf(owner === Math.min(...named) ? table : undefined)
 }

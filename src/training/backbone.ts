@@ -4,6 +4,7 @@
  * written, once, into the cache.
  */
 import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { humanBytes, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
@@ -43,21 +44,19 @@ const tableSeed = 0
 
 /**
  * @param options.cache folder for what is written once
- * @param options.rows height of the token table; `undefined`: as the checkpoint has it
  * @throws {UserError} a folder that can't be read, another architecture, a missing or badly shaped tensor
  */
 export function openBackbone(
   name: string,
   options: {
     readonly cache: string
-    readonly rows?: number
     readonly seed?: number
     readonly onWrite?: (what: string) => void
   },
 ): Backbone {
   const opened = name.startsWith(randomPrefix) ? randomBackbone(name, options) : folderBackbone(name, options)
   checkWeights(opened)
-  return options.rows === undefined ? opened : withRows(opened, options.rows, options)
+  return opened
 }
 
 function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
@@ -112,7 +111,7 @@ function* chunks({ name, shape, initializer }: ParameterSpec, seed: number): Gen
   }
 }
 
-/** Every parameter of the plain model must be there, in its shape. */
+/** Every parameter of the plain model must be there, in its shape, as float32. */
 function checkWeights({ name, config, weights }: Backbone): void {
   for (const { name: parameter, shape } of backboneParameters(config)) {
     const tensor = weights.tensors.get(parameter)
@@ -127,19 +126,30 @@ function checkWeights({ name, config, weights }: Backbone): void {
           `(${shape.join(', ')}): take the checkpoint that belongs to its config.json`,
       )
     }
+    if (tensor.dtype !== 'F32') {
+      throw new UserError(
+        `${tensor.path}: tensor "${parameter}" is ${tensor.dtype}: take a checkpoint of F32, F16 or BF16`,
+      )
+    }
   }
 }
 
 const tokenTables = ['shared.weight', 'lm_head.weight']
 
 /** The token table (and an untied head) with `rows` rows: cut, or continued with N(0, 1) as the reference does. */
-function withRows(backbone: Backbone, rows: number, { cache }: { readonly cache: string }): Backbone {
+export function withTokenRows(
+  backbone: Backbone,
+  rows: number,
+  { cache }: { readonly cache: string },
+): Backbone {
   const { config, weights } = backbone
   if (rows === config.vocabSize) return backbone
   const tables = tokenTables.filter((table) => weights.tensors.has(table))
-  const identity = tables
-    .map((table) => weights.tensors.get(table)!)
-    .map(({ path, begin, end }) => [path, begin, end])
+  const identity = tables.map((table) => {
+    const { path, begin, end } = weights.tensors.get(table)!
+    const { size, mtimeMs } = statSync(path)
+    return [path, size, mtimeMs, begin, end]
+  })
   const hash = createHash('sha256')
     .update(JSON.stringify([identity, rows, tableSeed]))
     .digest('hex')

@@ -1,4 +1,4 @@
-export { type Backbone, openBackbone } from './backbone.js'
+export { type Backbone, openBackbone, withTokenRows } from './backbone.js'
 export { configSchema, mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
 export type { Report, StepRecord, TrainEvent, TrainResult } from './events.js'
 export type { StepPlace } from './feeds.js'

@@ -1,6 +1,6 @@
 /** A training run from its configuration to its report. */
 import { basename } from 'node:path'
-import { epochOrder, stepTotals } from '../../vl/tasks/index.js'
+import { type Batch, epochOrder, stepTotals } from '../../vl/tasks/index.js'
 import type { ScoreRow } from '../metrics/index.js'
 import { nativeRuntime, processMemory, type Tensors } from '../runtime/index.js'
 import {
@@ -70,22 +70,21 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
     ...threads,
   })
   try {
-    const predictor = await Predictor.create({
-      ...prepared,
-      weights: prepared.backbone.weights,
-      runtime: nativeRuntime,
-      ...threads,
-    })
     const folder = options.resume === undefined ? createRunFolder(path) : findRun(options.resume)
-    const run = new Run(config, options, prepared, folder, trainer, predictor)
+    const run = new Run(config, options, prepared, folder, trainer)
     try {
       return await run.go()
     } finally {
-      predictor.close()
+      run.close()
     }
   } finally {
     trainer.close()
   }
+}
+
+interface Scored {
+  readonly rows: readonly ScoreRow[]
+  readonly submission: Uint8Array
 }
 
 /** Where a run stands between two steps. */
@@ -95,7 +94,7 @@ class Run {
   readonly #prepared: Prepared
   readonly #folder: RunFolder
   readonly #trainer: Trainer
-  readonly #predictor: Predictor
+  #predictor: Predictor | undefined
   readonly #stepsPerEpoch: number
   readonly #totalSteps: number
   #state: Omit<RunState, 'counts'> = { step: 0, best: null, seconds: 0 }
@@ -107,14 +106,12 @@ class Run {
     prepared: Prepared,
     folder: RunFolder,
     trainer: Trainer,
-    predictor: Predictor,
   ) {
     this.#config = config
     this.#options = options
     this.#prepared = prepared
     this.#folder = folder
     this.#trainer = trainer
-    this.#predictor = predictor
     this.#stepsPerEpoch = Math.ceil(prepared.data.splits.train!.length / config.batchSize)
     const planned = Math.max(1, Math.round(this.#stepsPerEpoch * config.epochs))
     this.#totalSteps = Math.min(planned, config.maxSteps ?? planned)
@@ -195,29 +192,41 @@ class Run {
     return step === this.#totalSteps || step % (every === 'epoch' ? this.#stepsPerEpoch : every) === 0
   }
 
-  /** One optimizer step over the samples that belong to it. */
+  /** One optimizer step over the samples that belong to it; the next step's batches are made beside it. */
   async #step(step: number) {
-    const { accumulate, batchSize, seed, epochs } = this.#config
+    const { spec } = this.#prepared
+    const epoch = Math.floor(step / this.#stepsPerEpoch)
+    const scalars = spec.method.schedules?.(spec.options, epoch, Math.ceil(this.#config.epochs)) ?? {}
+    const parts = await (this.#upcoming?.step === step ? this.#upcoming.parts : this.#parts(step))
+    this.#upcoming =
+      step + 1 < this.#totalSteps ? { step: step + 1, parts: this.#parts(step + 1) } : undefined
+    let loss = 0
+    let samples = 0
+    for (const batch of parts) {
+      loss += await this.#trainer.backward(batch, { step, firstRow: samples }, scalars)
+      samples += batch.batch
+    }
+    const learningRate = this.#learningRate(step)
+    return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
+  }
+
+  #upcoming: { readonly step: number; readonly parts: Promise<readonly Batch[]> } | undefined
+
+  /** The batches of a step: its samples in order, cut into as many parts as gradients are accumulated over. */
+  async #parts(step: number): Promise<readonly Batch[]> {
+    const { accumulate, batchSize, seed } = this.#config
     const { data, spec } = this.#prepared
     const [epoch, first] = [Math.floor(step / this.#stepsPerEpoch), (step % this.#stepsPerEpoch) * batchSize]
     const order = this.#orderOf(epoch).subarray(first, first + batchSize)
     const samples = encodeStep(data, order, { seed, epoch })
     const totals = stepTotals(samples, specialTokens(spec))
-    const scalars = spec.method.schedules?.(spec.options, epoch, Math.ceil(epochs)) ?? {}
-    const partSize = Math.ceil(samples.length / accumulate)
-    let loss = 0
-    for (let firstRow = 0; firstRow < samples.length; firstRow += partSize) {
-      const part = samples.slice(firstRow, firstRow + partSize)
-      const batch = await collatePart(data, part, specialTokens(spec), totals)
-      loss += await this.#trainer.backward(batch, { step, firstRow }, scalars)
-    }
-    const learningRate = this.#learningRate(step)
-    return {
-      loss,
-      gradientNorm: await this.#trainer.update(learningRate),
-      samples: samples.length,
-      learningRate,
-    }
+    const size = Math.ceil(samples.length / accumulate)
+    const starts = Array.from({ length: Math.ceil(samples.length / size) }, (_, part) => part * size)
+    return await Promise.all(
+      starts.map((start) =>
+        collatePart(data, samples.slice(start, start + size), specialTokens(spec), totals),
+      ),
+    )
   }
 
   #order: { readonly epoch: number; readonly indices: Uint32Array } | undefined
@@ -248,11 +257,18 @@ class Run {
     )
   }
 
+  /** What the best weights answered on the validation split, unless that was before a resumption. */
+  #bestScored: Scored | undefined
+
   /** Answers a split and scores the answers. */
-  async #score(split: string): Promise<{ rows: readonly ScoreRow[]; submission: Uint8Array }> {
+  async #score(split: string): Promise<Scored> {
     const { data, spec } = this.#prepared
     const samples = data.splits[split]!
     const epoch = Math.max(0, Math.ceil(this.#state.step / this.#stepsPerEpoch) - 1)
+    this.#predictor ??= await Predictor.create({
+      ...{ spec, weights: this.#prepared.backbone.weights, runtime: nativeRuntime },
+      ...(this.#config.threads === null ? {} : { threads: this.#config.threads }),
+    })
     const answers = await this.#predictor.answer(data, samples, this.#values(), {
       scalars: spec.method.schedules?.(spec.options, epoch, Math.ceil(this.#config.epochs)) ?? {},
       onProgress: (done) => this.#options.report({ kind: 'evaluating', split, done, total: samples.length }),
@@ -262,11 +278,13 @@ class Run {
 
   /** Scores the validation split; the best weights so far are saved and pointed at. */
   async #evaluate(): Promise<void> {
-    const { rows } = await this.#score('validation')
+    const scored = await this.#score('validation')
+    const { rows } = scored
     const score = rows[0]?.score ?? 0
     const best = this.#state.best === null || score > this.#state.best.score
     if (best) {
       this.#state = { ...this.#state, best: { score, step: this.#state.step } }
+      this.#bestScored = scored
       pointAt(this.#folder, 'best', this.#save())
     }
     this.#options.report({ kind: 'evaluation', split: 'validation', step: this.#state.step, rows, best })
@@ -297,7 +315,8 @@ class Run {
     }
     const scores: Record<string, readonly ScoreRow[]> = {}
     for (const split of Object.keys(this.#prepared.data.splits).filter((name) => name !== 'train')) {
-      const { rows, submission } = await this.#score(split)
+      const known = split === 'validation' ? this.#bestScored : undefined
+      const { rows, submission } = known ?? (await this.#score(split))
       scores[split] = rows
       writePredictions(this.#folder, split, submission)
       this.#options.report({
@@ -310,6 +329,11 @@ class Run {
     }
     writeReport(this.#folder, scores, this.#about())
     return scores
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#predictor?.close()
   }
 
   #about(): Record<string, string> {

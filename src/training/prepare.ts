@@ -4,7 +4,7 @@ import { visionEncoders, visualEmbeddingDefaults } from '../../vl/index.js'
 import { UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
 import { openTokenizer } from '../text/index.js'
-import { type Backbone, openBackbone } from './backbone.js'
+import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
 import { openData, type RunData, tokenRows } from './data.js'
 import type { ModelSpec } from './graphs.js'
@@ -52,7 +52,7 @@ export async function prepare(
   }
   const data = await openData(config, tokenizerPath)
   const rows = tokenRows(openTokenizer(tokenizerPath))
-  const backbone = openBackbone(config.backbone, { cache, seed: config.seed, rows })
+  const backbone = withTokenRows(plain, rows, { cache })
   const method = methods.get(config.method)
   const { featDim } = visionEncoders.get(config.vision)
   const spec: ModelSpec = {

@@ -64,7 +64,8 @@ export function readCase(path: string): RecordedCase {
 }
 
 function readJson(path: string, file: string): RecordedCase['json'] {
-  if (!existsSync(file)) throw new UserError(`${path} is not a recorded case: it has no case.json`)
+  if (!existsSync(file))
+    throw new UserError(`${path} is not a recorded case, it has no case.json: name a folder that has one`)
   let raw: unknown
   try {
     raw = JSON.parse(readFileSync(file, 'utf8'))

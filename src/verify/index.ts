@@ -5,14 +5,21 @@ import { dumpValues } from './dump.js'
 import type { Computed, VerifyContext } from './kind.js'
 import { kinds } from './kinds/index.js'
 import { NotSupported } from './notSupported.js'
+import type { Precision } from './precision.js'
 
 export { type RecordedCase, readCase } from './case.js'
 
 export type CaseResult = { readonly name: string } & (
-  | { readonly outcome: 'passed'; readonly values: number }
+  | {
+      readonly outcome: 'passed'
+      /** How many were compared. */
+      readonly values: number
+      readonly precision?: Precision
+    }
   | {
       readonly outcome: 'failed'
       readonly values: number
+      readonly precision?: Precision
       /** One sentence a fault. */
       readonly faults: readonly string[]
       /** What stopped the computation, if anything did. */
@@ -44,7 +51,8 @@ export async function verifyCase(
   } catch (error) {
     if (error instanceof NotSupported) return { name, outcome: 'not supported', what: error.message }
     const message = error instanceof Error ? error.message : String(error)
-    return { name, outcome: 'failed', values: 0, faults: [`it stopped: ${message}`], error }
+    const fault = `it stopped: ${message.replaceAll(/\s+/g, ' ')}`
+    return { name, outcome: 'failed', values: 0, faults: [fault], error }
   }
   if (dump !== undefined) dumpValues(dump, recorded, computed.values ?? new Map())
   return judge(recorded, computed)
@@ -56,7 +64,10 @@ function compute(recorded: RecordedCase, context: VerifyContext): Promise<Comput
   return kinds.get(kind).compute(recorded, context)
 }
 
-function judge(recorded: RecordedCase, { values, checks = [], faults = [] }: Computed): CaseResult {
+function judge(
+  recorded: RecordedCase,
+  { values, checks = [], faults = [], precision }: Computed,
+): CaseResult {
   const { name, expected } = recorded
   const tensors = [...expected.tensors.keys()].map((key) => {
     const off = compareTensor(values?.get(key), readValues(expected, key), toleranceOf(recorded, key))
@@ -69,6 +80,7 @@ function judge(recorded: RecordedCase, { values, checks = [], faults = [] }: Com
   const compared = all.reduce((sum, part) => sum + part.compared, 0)
   const found = [...faults, ...all.flatMap((part) => part.faults)]
   if (compared === 0) found.push('it expects nothing')
-  if (found.length === 0) return { name, outcome: 'passed', values: compared }
-  return { name, outcome: 'failed', values: compared, faults: found }
+  const common = { name, values: compared, ...(precision ? { precision } : {}) }
+  if (found.length === 0) return { ...common, outcome: 'passed' }
+  return { ...common, outcome: 'failed', faults: found }
 }

@@ -1,10 +1,13 @@
 /** What a kind of case is, for those who add one. */
 import type { RecordedCase, Tolerance } from './case.js'
+import type { Precision } from './precision.js'
 import type { Values } from './values.js'
 
 export interface VerifyContext {
   /** Threads of one operator (all cores by default). */
   readonly threads?: number
+  /** By default as the case needs it. */
+  readonly precision?: Precision
 }
 
 /** One expected value of a case without tensors, and what the program makes of the same inputs. */
@@ -21,6 +24,8 @@ export interface Computed {
   /** By the names of the expected values; there may be more of them than a case expects. */
   readonly values?: ReadonlyMap<string, Values>
   readonly checks?: readonly Check[]
+  /** What the model ran in, where there is one. */
+  readonly precision?: Precision
   /** What is wrong beside values, a sentence each. */
   readonly faults?: readonly string[]
 }

@@ -11,6 +11,8 @@ interface Reading {
   readonly rules: Rules
   /** What the reference does where a case says nothing and the program's own default differs. */
   readonly defaults?: Readonly<Record<string, unknown>>
+  /** Options that the reference heeds only beside others. */
+  readonly adjust?: (options: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>
 }
 
 type Variants = Readonly<Record<string, Reading>>
@@ -61,7 +63,11 @@ const trainableLayers: Rules = {
 const readings: Readonly<Record<string, Variants>> = {
   lst: {
     vision: { rules: { ...ladder, use_gate: to('gate', visionGate) } },
-    text: { rules: textLadder, defaults: { reductionFactor: 16, gate: 'none', samplingBias: false } },
+    text: {
+      rules: textLadder,
+      defaults: { reductionFactor: 16, gate: 'none', samplingBias: false },
+      adjust: (options) => (options.ownHead ? options : { ...options, downsamplePool: false }),
+    },
   },
   full: {
     vision: { rules: { ...name, unfreeze_language_model: only(true) } },
@@ -69,8 +75,8 @@ const readings: Readonly<Record<string, Variants>> = {
       rules: {
         ...name,
         ...trainableLayers,
-        freeze_lm_head: only(false),
-        unfreeze_lm_head: only(false, true),
+        freeze_lm_head: to('freezeHead'),
+        unfreeze_lm_head: only(false),
       },
     },
     huggingface: { rules: name },
@@ -92,8 +98,8 @@ export function readMethod({ json }: RecordedCase): CaseMethod {
   if (!reading) throw new NotSupported(`method ${methodName} (variant ${variant})`)
   const method = methodName === 'none' ? frozen(methods.get('full')) : methods.get(methodName)
   const given = { ...reading.defaults, ...readOptions('method', json.method, reading.rules) }
-  const variants = methodName === 'lst' ? { variant } : {}
-  return { method, options: checkOptions('method', { ...variants, ...given }, method.options) }
+  const options = { ...(reading.adjust?.(given) ?? given), ...(methodName === 'lst' ? { variant } : {}) }
+  return { method, options: checkOptions('method', options, method.options) }
 }
 
 const frozen = (method: Method): Method => ({ ...method, trains: () => false })

@@ -77,8 +77,8 @@ export interface TrainSettings {
   decays(name: string): boolean
 }
 
-/** Nothing is updated: the settings of a case that only looks at one step. */
-export const noTraining = { steps: 0 } as const
+/** A case that says nothing of training looks at one step and updates nothing. */
+const noTraining = { steps: 0 } as const
 
 /** @throws {NotSupported} an optimizer, schedule or option that isn't built */
 export function readTrain(

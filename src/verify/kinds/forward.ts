@@ -2,7 +2,6 @@ import { registry } from '../../base/index.js'
 import type { Kind } from '../kind.js'
 import { NotSupported } from '../notSupported.js'
 import { replay } from '../replay.js'
-import { noTraining, readTrain } from '../train.js'
 import { normsAlone } from './norms.js'
 import { relativePositionBuckets } from './relativePositionBuckets.js'
 import { visualEmbeddingAlone } from './visualEmbedding.js'
@@ -15,7 +14,7 @@ export const forward: Kind = {
   name: 'forward',
   async compute(recorded, context) {
     const { module } = recorded.json
-    if (module === undefined) return replay(recorded, readTrain(recorded, noTraining), context)
+    if (module === undefined) return replay(recorded, context)
     if (!modules.names.includes(module)) throw new NotSupported(`module ${module}`)
     return modules.get(module).compute(recorded, context)
   },

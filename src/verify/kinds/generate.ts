@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { nativeRuntime } from '../../runtime/index.js'
+import type { Tensors } from '../../runtime/index.js'
 import { encoderFeeds, scalarFeeds } from '../../training/feeds.js'
-import { type Generated, generateGreedy } from '../../training/generate.js'
+import { type Decoding, type Generated, generateGreedy } from '../../training/generate.js'
 import { decodeGraph, encodeGraph, type ModelSpec, modelParameters } from '../../training/graphs.js'
-import { openSession } from '../../training/weights.js'
 import { checkInputs, readBatch } from '../batch.js'
 import type { RecordedCase } from '../case.js'
 import type { Kind, VerifyContext } from '../kind.js'
@@ -11,6 +10,7 @@ import { readModel } from '../model.js'
 import { NotSupported } from '../notSupported.js'
 import { checkOptions, noEffect, only, type Rules, readOptions, to } from '../options.js'
 import { openParameters } from '../parameters.js'
+import { openCaseSession, precisionOf } from '../precision.js'
 import { readTask } from '../task.js'
 import { floats, integers, type Values } from '../values.js'
 
@@ -54,7 +54,7 @@ export const generate: Kind = {
     const generated = await decode(recorded, model.spec, context, (sessions, parameters) =>
       generateGreedy(sessions, { ...inputs, ...parameters }, options),
     )
-    return { values: valuesOf(generated, batch.batch) }
+    return { values: valuesOf(generated, batch.batch), precision: precisionOf(recorded, context) }
   },
 }
 
@@ -67,18 +67,14 @@ function scalars({ method, options }: ModelSpec): Readonly<Record<string, number
 
 /** Calls `use` with the sessions and the trained parameters, and closes them. */
 async function decode(
-  { weights }: RecordedCase,
+  recorded: RecordedCase,
   spec: ModelSpec,
-  { threads }: VerifyContext,
-  use: (
-    sessions: Parameters<typeof generateGreedy>[0],
-    parameters: Parameters<typeof generateGreedy>[1],
-  ) => Promise<Generated>,
+  context: VerifyContext,
+  use: (sessions: Decoding, parameters: Tensors) => Promise<Generated>,
 ): Promise<Generated> {
-  const store = openParameters(modelParameters(spec), weights)
-  const options = { runtime: nativeRuntime, ...(threads ? { threads } : {}) }
-  const encoder = await openSession(encodeGraph(spec), weights, options)
-  const decoder = await openSession(decodeGraph(spec), weights, options)
+  const store = openParameters(modelParameters(spec), recorded.weights)
+  const encoder = await openCaseSession(encodeGraph(spec), recorded, context)
+  const decoder = await openCaseSession(decodeGraph(spec), recorded, context)
   try {
     const parameters = [...store.parameters.values()].map(({ name, value }) => [name, value] as const)
     return await use({ encoder, decoder }, Object.fromEntries(parameters))

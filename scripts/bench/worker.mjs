@@ -1,0 +1,30 @@
+/** A process that answers each line with a line of JSON. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+export class Worker {
+  #child
+  #lines
+
+  constructor(command, args) {
+    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+  }
+
+  /** The next line that the process prints. */
+  async next() {
+    const { value, done } = await this.#lines.next()
+    if (done) throw new Error(`${this.#child.spawnfile} ended early`)
+    return JSON.parse(value)
+  }
+
+  async ask(line) {
+    this.#child.stdin.write(`${line}\n`)
+    return await this.next()
+  }
+
+  async quit() {
+    this.#child.stdin.end('quit\n')
+    await new Promise((resolve) => this.#child.once('exit', resolve))
+  }
+}

@@ -1,0 +1,170 @@
+/** Training runs that take a second: a tiny T5 with a tokenizer of a few words, and a dozen drawn pictures. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import type { PartialConfig } from '../../src/training/config.js'
+import type { TrainEvent, TrainResult } from '../../src/training/events.js'
+import { resolveConfig, train } from '../../src/training/index.js'
+import { writeTinyT5 } from './t5.js'
+
+const colours = ['red', 'green', 'blue', 'black']
+const words = [
+  '<pad>',
+  '</s>',
+  '<unk>',
+  ...['vqa', ':', 'what', 'colour', 'is', 'this', '?', 'yes', 'no'],
+  ...colours,
+]
+
+/** T5's kind of tokenizer, over a handful of words. */
+function writeTokenizer(folder: string): void {
+  const special = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
+  const metaspace = { type: 'Metaspace', replacement: '▁', add_prefix_space: true }
+  const end = { SpecialToken: { id: '</s>', type_id: 0 } }
+  const tokenizer = {
+    version: '1.0',
+    added_tokens: words.slice(0, 3).map((content, id) => ({ id, content, ...special })),
+    normalizer: null,
+    pre_tokenizer: metaspace,
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [{ Sequence: { id: 'A', type_id: 0 } }, end],
+      pair: [{ Sequence: { id: 'A', type_id: 0 } }, end, { Sequence: { id: 'B', type_id: 0 } }, end],
+      special_tokens: { '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] } },
+    },
+    decoder: metaspace,
+    model: {
+      type: 'Unigram',
+      unk_id: 2,
+      vocab: words.map((word, id) => [id < 3 ? word : /^[:?]$/.test(word) ? word : `▁${word}`, -id]),
+    },
+  }
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer))
+  const config = { tokenizer_class: 'T5Tokenizer', pad_token: '<pad>', eos_token: '</s>', unk_token: '<unk>' }
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify(config))
+}
+
+/** A model folder that a run can start from. */
+export function writeRunnableT5(
+  folder: string,
+  ...rest: Parameters<typeof writeTinyT5> extends [string, ...infer R] ? R : never
+): string {
+  writeTinyT5(folder, ...rest)
+  writeTokenizer(folder)
+  return folder
+}
+
+const splits = { karpathy_train: [0, 8], karpathy_val: [8, 10], karpathy_test: [10, 12] } as const
+
+/**
+ * Twelve pictures of one colour each, with four questions a picture, in the paper's layout: 32 to train, 8 to validate,
+ * 8 to test.
+ *
+ * @param answerOf replaces the right answer of a question
+ */
+export async function writeTinyData(
+  folder: string,
+  answerOf: (split: string, questionId: number, right: string) => string = (_split, _id, right) => right,
+): Promise<string> {
+  const pictures = join(folder, 'COCO', 'images', 'train2014')
+  mkdirSync(pictures, { recursive: true })
+  mkdirSync(join(folder, 'vqa'), { recursive: true })
+  for (const [split, [from, to]] of Object.entries(splits)) {
+    const rows: unknown[] = []
+    for (let picture = from; picture < to; picture++) {
+      const colour = colours[picture % colours.length]!
+      const id = `COCO_train2014_${picture}`
+      await sharp({ create: { width: 16, height: 16, channels: 3, background: colour } })
+        .png()
+        .toFile(join(pictures, `${id}.png`))
+      const asked = colours[(picture + (picture >> 2)) % colours.length]!
+      const questions = [
+        ['what colour is this ?', colour],
+        ['is this red ?', colour === 'red' ? 'yes' : 'no'],
+        [`is this ${asked} ?`, colour === asked ? 'yes' : 'no'],
+        ['what is this colour ?', colour],
+      ] as const
+      for (const [i, [sent, right]] of questions.entries()) {
+        const question_id = picture * 10 + i
+        const answer_type = right === 'yes' || right === 'no' ? 'yes/no' : 'other'
+        rows.push({
+          question_id,
+          img_id: id,
+          sent,
+          answer_type,
+          label: { [answerOf(split, question_id, right)]: 1 },
+        })
+      }
+    }
+    writeFileSync(join(folder, 'vqa', `${split}.json`), JSON.stringify(rows))
+  }
+  return folder
+}
+
+export interface World {
+  readonly backbone: string
+  readonly dataset: string
+  readonly cache: string
+}
+
+/** A model and a data set in one folder. */
+export async function writeWorld(folder: string): Promise<World> {
+  const backbone = writeRunnableT5(join(folder, 'model'))
+  return { backbone, dataset: await writeTinyData(join(folder, 'data')), cache: join(folder, 'cache') }
+}
+
+/** Everything that a run told, and how it ended. */
+export interface Told {
+  readonly result: TrainResult
+  readonly events: readonly TrainEvent[]
+}
+
+export interface RunOptions {
+  /** The run's folder; a new run unless `resume` is set. */
+  readonly run: string
+  readonly resume?: boolean
+  /** Interrupts the run once this step is done. */
+  readonly stopAfter?: number
+  readonly onEvent?: (event: TrainEvent) => void
+}
+
+/** Three steps of eight samples with dropout and two threads, unless `over` says otherwise. */
+export async function runTraining(
+  { backbone, dataset, cache }: World,
+  over: PartialConfig,
+  { run, resume = false, stopAfter, onEvent }: RunOptions,
+): Promise<Told> {
+  const settings: PartialConfig = {
+    ...{ task: 'vqa', method: 'lst', backbone, dataset, vision: 'patches', seed: 5, threads: 2 },
+    ...{ epochs: 10, maxSteps: 3, batchSize: 8, dropout: 0.1, learningRate: 1e-2, warmupRatio: 0 },
+    ...over,
+  }
+  const config = resolveConfig(resume ? [over] : [settings], resume ? run : undefined)
+  const stop = new AbortController()
+  const events: TrainEvent[] = []
+  const result = await train(config, {
+    ...(resume ? { resume: run } : { output: run }),
+    cache,
+    command: 'vl-lst train',
+    signal: stop.signal,
+    report(event) {
+      events.push(event)
+      onEvent?.(event)
+      if (event.kind === 'step' && event.step === stopAfter) stop.abort()
+    },
+  })
+  return { result, events }
+}
+
+/** What `metrics.jsonl` says of each step that does not depend on time and machine. */
+export function metricsOf(run: string): Record<string, unknown>[] {
+  const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n')
+  return lines.map((line) => {
+    const { step, epoch, loss, learningRate, gradientNorm } = JSON.parse(line) as Record<string, unknown>
+    return { step, epoch, loss, learningRate, gradientNorm }
+  })
+}
+
+export function checkpointsOf(run: string): string[] {
+  return readdirSync(join(run, 'checkpoints')).sort()
+}
