@@ -5,16 +5,26 @@
  * once: it does nothing when dist is newer than every source, and otherwise compiles aside and
  * swaps the finished folder in.
  */
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const sources = ['src', 'vl', 'datasets', 'package.json', 'tsconfig.json']
 const dist = join(root, 'dist')
-const stamp = join(dist, '.built')
+const stamp = '.built'
 
 /** Newest change below `path`, in milliseconds; folders count, so that a deleted file is noticed. */
 function newest(path) {
@@ -23,25 +33,51 @@ function newest(path) {
   return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))))
 }
 
-const changed = Math.max(...sources.map((name) => newest(join(root, name))))
-if (!existsSync(stamp) || statSync(stamp).mtimeMs < changed) {
+function isFresh() {
+  const built = join(dist, stamp)
+  return (
+    existsSync(built) &&
+    statSync(built).mtimeMs >= Math.max(...sources.map((name) => newest(join(root, name))))
+  )
+}
+
+/** @returns whether it compiled; the compiler has said what did not */
+function compile(folder) {
   const require = createRequire(import.meta.url)
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc')
-  const aside = mkdtempSync(join(root, '.build-'))
-  try {
-    execFileSync(process.execPath, [tsc, '--project', join(root, 'tsconfig.json'), '--outDir', aside], {
-      stdio: 'inherit',
-    })
-    writeFileSync(join(aside, '.built'), '')
-    const old = `${aside}-old`
-    if (existsSync(dist)) renameSync(dist, old)
-    renameSync(aside, dist)
-    rmSync(old, { recursive: true, force: true })
-  } catch (error) {
-    rmSync(aside, { recursive: true, force: true })
-    if (!existsSync(stamp)) {
-      process.stderr.write(`build: ${error instanceof Error ? error.message : error}\n`)
-      process.exitCode = 1
+  const words = [tsc, '--project', join(root, 'tsconfig.json'), '--outDir', folder]
+  return spawnSync(process.execPath, words, { stdio: 'inherit' }).status === 0
+}
+
+/** Puts the finished folder in dist's place. Another build may do the same at this moment: then once more. */
+function swapIn(folder, old) {
+  for (let triesLeft = 10; ; triesLeft--) {
+    try {
+      if (existsSync(dist)) renameSync(dist, old)
+      renameSync(folder, dist)
+      return
+    } catch (error) {
+      if (triesLeft === 0) throw error
+      rmSync(old, { recursive: true, force: true })
     }
   }
 }
+
+function build() {
+  const aside = mkdtempSync(join(root, '.build-'))
+  const old = `${aside}-old`
+  try {
+    writeFileSync(join(aside, stamp), '') // before compiling: what changes meanwhile is newer
+    if (!compile(aside)) return 1
+    chmodSync(aside, 0o755) // mkdtemp makes it for this user alone
+    const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    // npx makes them executable once, when it links them; a later build must not take that back.
+    for (const path of Object.values(bin)) chmodSync(join(aside, relative('dist', path)), 0o755)
+    swapIn(aside, old)
+    return 0
+  } finally {
+    for (const folder of [aside, old]) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+if (!isFresh()) process.exitCode = build()

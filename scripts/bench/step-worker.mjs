@@ -80,7 +80,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   }
   if (line === 'step') {
     const [wall, cpu] = [performance.now(), process.cpuUsage()]
-    const loss = await trainer.backward(batch, { step, firstRow: 0 })
+    const loss = await trainer.backward(batch, { step, firstRow: 0, samples: shape.batch })
     await trainer.update(1e-4)
     const used = process.cpuUsage(cpu)
     step++

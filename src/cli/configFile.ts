@@ -1,14 +1,14 @@
 /** Configuration files: the options of a training run by their own names, in YAML or JSON. */
 import { readFileSync } from 'node:fs'
 import { parseDocument, stringify } from 'yaml'
-import { UserError } from '../base/index.js'
+import { kebab, UserError } from '../base/index.js'
 import type { TrainConfig } from '../training/index.js'
 import { isMap, maps } from './settings.js'
 import { hint } from './strict.js'
-import { fieldOfOption, kebab, methodRows } from './trainOptions.js'
+import { fieldOfOption, methodRows } from './trainOptions.js'
 
 /** Options that a file may set though they are no part of a configuration. */
-export const runOptions = ['output', 'cache'] as const
+const runOptions = ['output', 'cache'] as const
 
 /** What a run writes beside its configuration; nothing is set by it. */
 const ignored = 'versions'
@@ -69,7 +69,7 @@ function parseText(path: string, text: string): unknown {
 }
 
 /** A configuration by the names of its options, in a form that {@link readConfigFile} reads back. */
-export function configByOption(config: TrainConfig): Readonly<Record<string, unknown>> {
+function configByOption(config: TrainConfig): Readonly<Record<string, unknown>> {
   const { methodOptions, optimizerOptions, ...fields } = config
   const { variant: _, ...rarer } = methodOptions
   const own: Record<string, unknown> = {}

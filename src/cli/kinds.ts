@@ -59,7 +59,7 @@ function layerNumber(text: string): number {
 }
 
 /** The words that a schema allows; none where it allows anything. */
-export function choicesOf(schema: z.ZodType): readonly string[] {
+function choicesOf(schema: z.ZodType): readonly string[] {
   const { enum: words } = z.toJSONSchema(schema, { unrepresentable: 'any' })
   return (words ?? []).map(String)
 }

@@ -2,6 +2,7 @@
 /** The program `vl-lst`. */
 import { describeError } from './errors.js'
 import { runProgram } from './program.js'
+import { forgiveReaders, standardStreams } from './streams.js'
 
 const words = process.argv.slice(2)
 
@@ -18,6 +19,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   })
 }
 
+forgiveReaders(standardStreams())
 try {
   await runProgram(words)
 } catch (error) {

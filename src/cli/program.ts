@@ -46,7 +46,7 @@ export async function runProgram(words: readonly string[]): Promise<void> {
     .group(['help', 'version'], globalOptions.json.group)
     .help()
     .example('vl-lst train --task vqa --backbone DIR --dataset DIR --vision patches', 'train a ladder')
-  program.wrap(Math.min(widestHelp, process.stdout.columns ?? 80))
+  program.wrap(Math.min(widestHelp, process.stdout.columns || 80))
   for (const command of commands) program.command(lazy(command))
   try {
     await program.parseAsync()

@@ -31,7 +31,7 @@ export function terminalScreen(stream: NodeJS.WriteStream): Screen {
     line,
     aside: (text) => line(`${begin}${text}${end}`),
     status: (text) => {
-      const fits = text.slice(0, Math.max(1, (stream.columns ?? 80) - 1))
+      const fits = text.slice(0, Math.max(1, (stream.columns || 80) - 1))
       stream.write(`${clearLine}${fits}`)
       shown = fits
     },

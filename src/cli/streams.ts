@@ -6,17 +6,20 @@ export interface Streams {
 
 const whenReaderLeaves = new Set<() => void>()
 
-/** Standard streams of the process. A reader that leaves early (`vl-lst … | head`) is no error. */
 export function standardStreams(): Streams {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  return { out: process.stdout, err: process.stderr }
+}
+
+/** From now on, a reader that leaves early (`vl-lst … | head`) is no error of this process. */
+export function forgiveReaders({ out, err }: Streams): void {
+  out.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
     if (whenReaderLeaves.size === 0) process.exit()
     for (const act of whenReaderLeaves) act()
   })
-  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  err.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
   })
-  return { out: process.stdout, err: process.stderr }
 }
 
 /**

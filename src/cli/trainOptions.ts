@@ -2,10 +2,9 @@
 import type { z } from 'zod'
 import { visionEncoders } from '../../vl/index.js'
 import { tasks } from '../../vl/tasks/index.js'
+import { kebab } from '../base/index.js'
 import { methods } from '../methods/index.js'
-import type { TrainConfig } from '../training/index.js'
-import { optimizers } from '../training/optimizers/index.js'
-import { schedules } from '../training/schedule.js'
+import { optimizers, schedules, type TrainConfig } from '../training/index.js'
 import { type Kind, kinds } from './kinds.js'
 
 export interface Row {
@@ -152,11 +151,6 @@ export function methodFields(method: string): Readonly<Record<string, z.ZodType>
 /** Names of the methods that have an option. */
 export function methodsWith(field: string): readonly string[] {
   return methods.names.filter((name) => field in methodFields(name))
-}
-
-/** `batchSize` → `batch-size` */
-export function kebab(field: string): string {
-  return field.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
 /** Fields of the configuration by the names of their options. */

@@ -1,15 +1,19 @@
 export { checkGraph } from './check.js'
 export { bindDims, type Dim, evaluateDim, printShape, type Shape, sumDims } from './dims.js'
-export { gradients } from './gradient.js'
+export { ancestors, gradients } from './gradient.js'
 export { type Graph, graphOf, lower, type Placement } from './lower.js'
 export * from './operators/index.js'
 export { printGraph } from './print.js'
 export {
+  type Attributes,
+  applyAll,
+  arrayOf,
   atSite,
   type ConstantData,
   constant,
   type DType,
   input,
+  type Node,
   type Operator,
   parameter,
   type Sample,

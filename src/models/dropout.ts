@@ -1,7 +1,8 @@
 /**
  * Dropout whose masks can be made again: each is a function of a key a row (seed, step and the row's number in the
  * global batch, hashed on the host), of the site's number, and of the element's place in the row. So it depends
- * neither on the number of workers nor on how a batch is cut, and a resumed run goes on with the same masks.
+ * neither on the number of workers nor on how a batch is cut (into parts that are padded alike), and a resumed run goes
+ * on with the same masks.
  */
 import {
   add,

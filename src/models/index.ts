@@ -3,7 +3,7 @@ export { readT5Config, type T5Config } from './config.js'
 export { type DropoutSource, hashedDropout, noDropout } from './dropout.js'
 export { initialise } from './initialise.js'
 export * from './ladder.js'
-export { relativeBias, relativePositionBucket } from './positionBias.js'
+export { relativePositionBucket } from './positionBias.js'
 export {
   buildModel,
   filled,
@@ -23,7 +23,6 @@ export {
   encoderBias,
   head,
   maskBias,
-  norm,
   runStack,
   type Stack,
   sharedTable,

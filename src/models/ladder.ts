@@ -5,6 +5,8 @@
  *
  * Shapes: b batch · n text + picture rows · t target · d backbone width · s ladder width d/r.
  */
+
+import { UserError } from '../base/index.js'
 import {
   add,
   concat,
@@ -71,9 +73,16 @@ export interface LadderContext {
   readonly scheduledGate?: Tensor
 }
 
-/** The ladder's own sizes and start values. */
+/** The ladder's own sizes and start values. @throws {UserError} a width that is divided down to nothing */
 export function ladderSizes({ config, options }: LadderContext): BlockSizes {
-  const part = (size: number) => Math.floor(size / options.reductionFactor)
+  const { reductionFactor } = options
+  const narrowest = Math.min(config.dModel, config.dKv, config.dFf)
+  if (reductionFactor > narrowest) {
+    throw new UserError(
+      `--reduction ${reductionFactor} leaves nothing of a width of ${narrowest}: use ${narrowest} or less`,
+    )
+  }
+  const part = (size: number) => Math.floor(size / reductionFactor)
   return {
     ...config,
     dModel: part(config.dModel),
@@ -180,7 +189,7 @@ export interface LadderStack {
 }
 
 /** The layers of a stack that have a ladder block, in the order in which they were named. */
-export function sideLayers({ name, layers }: Stack, options: LadderOptions): readonly number[] {
+function sideLayers({ name, layers }: Stack, options: LadderOptions): readonly number[] {
   const named = name === 'encoder' ? options.encoderSideLayers : options.decoderSideLayers
   return named ?? Array.from({ length: layers }, (_, layer) => layer)
 }

@@ -68,7 +68,7 @@ export function maskBias(mask: Tensor, blocked: number): Tensor {
   return reshape(mul(sub(1, cast(mask, 'float32')), blocked), [b!, 1, 1, s!])
 }
 
-export const blockedSelf = -10_000
+const blockedSelf = -10_000
 export const blockedCross = -1e9
 
 /** y = x Wᵀ, without bias as everywhere in T5; x [b, t, in] → [b, t, out]. */

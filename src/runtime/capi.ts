@@ -7,7 +7,7 @@
  */
 import koffi from 'koffi'
 import { UserError } from '../base/index.js'
-import { findLibrary } from './library.js'
+import { disableTelemetry, findLibrary } from './library.js'
 
 /** A native address. */
 export type Pointer = unknown
@@ -79,6 +79,7 @@ export function made(call: (...values: unknown[]) => void, ...values: unknown[])
 }
 
 function load(): Api {
+  disableTelemetry()
   const { path, version } = findLibrary()
   const library = openLibrary(path)
   const base = koffi.decode(

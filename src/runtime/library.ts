@@ -41,3 +41,11 @@ export function findLibrary(): { readonly path: string; readonly version: string
   if (!existsSync(path)) throw new UserError(`onnxruntime-node ${version} lacks ${path}: type npm ci`)
   return { path, version }
 }
+
+/**
+ * To be called before ONNX Runtime makes its environment. Its telemetry would send what it sees elsewhere, and it
+ * searches the command line by a recursive expression that overflows the stack at some 7,500 characters.
+ */
+export function disableTelemetry(): void {
+  process.env.ORT_DISABLE_TELEMETRY = '1'
+}

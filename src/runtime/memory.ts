@@ -29,6 +29,9 @@ export interface MappedFile {
 const protectRead = 1
 const mapShared = 1
 
+/** False on Windows: its own way of mapping is not written, since it could not be tried. */
+export const canMap = process.platform !== 'win32'
+
 const mapped = new Map<string, MappedFile>()
 
 /**
@@ -38,7 +41,7 @@ const mapped = new Map<string, MappedFile>()
  * @param path symbolic links are followed
  */
 export function mapFile(path: string): MappedFile | undefined {
-  if (process.platform === 'win32') return undefined
+  if (!canMap) return undefined
   const real = realpathSync(path)
   const fd = openSync(real, 'r')
   try {

@@ -1,13 +1,14 @@
 /**
  * The runtime over onnxruntime-node's public interface: the way out where the C interface can't be reached. Its runs
  * block the event loop and its outputs are copied. Frozen weights are ONNX external data, which must lie in the
- * folder that the session is told: weights of several folders are refused.
+ * folder that the session is told: files of several folders are linked, or else copied, into one.
  */
-import { readdirSync, realpathSync } from 'node:fs'
+import { copyFileSync, linkSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import * as ort from 'onnxruntime-node'
-import { UserError } from '../base/index.js'
 import { type DType, type Graph, lower, type Placement } from '../graph/index.js'
+import { disableTelemetry } from './library.js'
 import {
   checkTensors,
   frozenWeights,
@@ -22,7 +23,8 @@ import type { HostTensor, TensorData } from './tensors.js'
 export const publicRuntime: Runtime = {
   name: 'public interface',
   async createSession(graph, options = {}) {
-    const { placements, folder } = place(graph, options)
+    disableTelemetry()
+    const { placements, folder, staged } = place(graph, options)
     const session = await ort.InferenceSession.create(lower(graph, { placements }), {
       enableMemPattern: false,
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
@@ -34,33 +36,64 @@ export const publicRuntime: Runtime = {
         },
       },
     })
-    return new PublicSession(graph, session, options.profilePrefix)
+    return new PublicSession(graph, session, options.profilePrefix, staged)
   },
 }
 
-function place(graph: Graph, options: SessionOptions) {
-  const placements = new Map<string, Placement>()
-  let folder: string | undefined
-  for (const [name, { path, begin, bytes }] of frozenWeights(graph, options)) {
-    const real = realpathSync(path)
-    folder ??= dirname(real)
-    if (dirname(real) !== folder) {
-      throw new UserError(
-        `${real}: weights of two folders can't be used without the C interface: copy them into ${folder}`,
-      )
+interface Placed {
+  readonly placements: ReadonlyMap<string, Placement>
+  /** Where the files lie; absent without frozen weights. */
+  readonly folder?: string
+  /** Made for this session, and removed with it. */
+  readonly staged?: string
+}
+
+function place(graph: Graph, options: SessionOptions): Placed {
+  const weights = frozenWeights(graph, options)
+  const paths = [...new Set(weights.map(([, { path }]) => realpathSync(path)))]
+  const folders = new Set(paths.map((path) => dirname(path)))
+  const staged = folders.size > 1 ? stage(paths) : undefined
+  const nameOf = (path: string) => (staged ? `${paths.indexOf(path)}-${basename(path)}` : basename(path))
+  const placements = new Map(
+    weights.map(([name, { path, begin, bytes }]) => [
+      name,
+      { file: nameOf(realpathSync(path)), offset: begin, bytes },
+    ]),
+  )
+  const [folder = staged] = staged ? [staged] : [...folders]
+  return { placements, ...(folder ? { folder } : {}), ...(staged ? { staged } : {}) }
+}
+
+/** One folder with all the files in it; copies where the file system can't link. */
+function stage(paths: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vl-lst-weights-'))
+  for (const [i, path] of paths.entries()) {
+    const staged = join(folder, `${i}-${basename(path)}`)
+    try {
+      linkSync(path, staged)
+    } catch {
+      copyFileSync(path, staged)
     }
-    placements.set(name, { file: basename(real), offset: begin, bytes })
   }
-  return { placements, folder }
+  return folder
 }
 
 class PublicSession implements Session {
   readonly graph: Graph
   readonly #session: ort.InferenceSession
   readonly #profilePrefix: string | undefined
-  readonly #runs = new RunQueue(() => void this.#session.release())
+  readonly #runs: RunQueue
 
-  constructor(graph: Graph, session: ort.InferenceSession, profilePrefix: string | undefined) {
+  constructor(
+    graph: Graph,
+    session: ort.InferenceSession,
+    profilePrefix: string | undefined,
+    staged: string | undefined,
+  ) {
+    this.#runs = new RunQueue(() => {
+      void session.release()
+      if (staged) rmSync(staged, { recursive: true, force: true })
+    })
     this.graph = graph
     this.#session = session
     this.#profilePrefix = profilePrefix

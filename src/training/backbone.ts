@@ -54,14 +54,13 @@ export function openBackbone(
     readonly onWrite?: (what: string) => void
   },
 ): Backbone {
-  const opened = name.startsWith(randomPrefix) ? randomBackbone(name, options) : folderBackbone(name, options)
-  checkWeights(opened)
-  return opened
+  return name.startsWith(randomPrefix) ? randomBackbone(name, options) : folderBackbone(name, options)
 }
 
 function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
   const folder = openModelFolder(name)
   const config = readT5Config(folder.config, join(folder.path, 'config.json'))
+  checkWeights(name, config, folder.checkpoint)
   return { name, config, weights: asFloat32(folder.checkpoint, cache), tokenizerFile: folder.tokenizerFile }
 }
 
@@ -111,25 +110,21 @@ function* chunks({ name, shape, initializer }: ParameterSpec, seed: number): Gen
   }
 }
 
-/** Every parameter of the plain model must be there, in its shape, as float32. */
-function checkWeights({ name, config, weights }: Backbone): void {
+const floatDtypes = ['F32', 'F16', 'BF16', 'F64']
+
+/** Every parameter of the plain model must be there, in its shape, as some float. */
+function checkWeights(name: string, config: T5Config, weights: Checkpoint): void {
+  const mend = 'take the checkpoint that belongs to its config.json'
   for (const { name: parameter, shape } of backboneParameters(config)) {
     const tensor = weights.tensors.get(parameter)
-    if (!tensor) {
-      throw new UserError(
-        `${name}: tensor "${parameter}" is missing: take the checkpoint that belongs to its config.json`,
-      )
-    }
+    if (!tensor) throw new UserError(`${name}: tensor "${parameter}" is missing: ${mend}`)
+    const where = `${tensor.path}: tensor "${parameter}" is`
     if (String(tensor.shape) !== String(shape)) {
-      throw new UserError(
-        `${tensor.path}: tensor "${parameter}" is (${tensor.shape.join(', ')}) where config.json asks for ` +
-          `(${shape.join(', ')}): take the checkpoint that belongs to its config.json`,
-      )
+      const [has, wants] = [tensor.shape.join(', '), shape.join(', ')]
+      throw new UserError(`${where} (${has}) where config.json asks for (${wants}): ${mend}`)
     }
-    if (tensor.dtype !== 'F32') {
-      throw new UserError(
-        `${tensor.path}: tensor "${parameter}" is ${tensor.dtype}: take a checkpoint of F32, F16 or BF16`,
-      )
+    if (!floatDtypes.includes(tensor.dtype)) {
+      throw new UserError(`${where} ${tensor.dtype}: take a checkpoint of ${floatDtypes.join(', ')}`)
     }
   }
 }

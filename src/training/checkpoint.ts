@@ -1,15 +1,17 @@
 /**
  * Checkpoints of a run: a folder each, written under another name, forced to the disk and renamed, with the hash of
- * every file in `state.json`. So a checkpoint is whole or not there, and one that was damaged later is noticed.
+ * every file and its own in `state.json`. So a checkpoint is whole or not there, and one that was damaged later is
+ * noticed.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
 import {
   type Checkpoint,
   cannotWrite,
+  makeFolder,
   openSafetensors,
   syncFolder,
   type TensorToWrite,
@@ -20,6 +22,8 @@ import {
 const stateSchema = z.object({
   format: z.literal(1),
   step: z.int().nonnegative(),
+  /** The step of the last evaluation. */
+  evaluated: z.int().nonnegative(),
   /** Best validation score so far and the step that reached it. */
   best: z.object({ score: z.number(), step: z.int() }).nullable(),
   /** Updates that each trained parameter has had. */
@@ -29,6 +33,8 @@ const stateSchema = z.object({
   /** SHA-256 of every other file of the checkpoint. */
   files: z.record(z.string(), z.string()),
 })
+/** `seal`: SHA-256 of the rest. */
+const sealedSchema = stateSchema.extend({ seal: z.string() })
 
 export type RunState = Omit<z.infer<typeof stateSchema>, 'format' | 'files'>
 
@@ -57,16 +63,14 @@ export function saveCheckpoint(folder: string, content: CheckpointContent): stri
   const aside = `${path}.tmp`
   try {
     rmSync(aside, { recursive: true, force: true })
-    mkdirSync(aside, { recursive: true })
+    makeFolder(aside)
     writeSafetensors(join(aside, content.weights.file), content.weights.tensors)
     writeSafetensors(join(aside, optimizerFile), content.optimizer)
     writeWhole(join(aside, content.config.file), `${JSON.stringify(content.config.json, null, 2)}\n`, mend)
-    const files = Object.fromEntries(readdirSync(aside).map((name) => [name, hashOf(join(aside, name))]))
-    writeWhole(
-      join(aside, stateFile),
-      `${JSON.stringify({ format: 1, ...content.state, files }, null, 2)}\n`,
-      mend,
-    )
+    const files = Object.fromEntries(readdirSync(aside).map((name) => [name, hashOfFile(join(aside, name))]))
+    const state = stateSchema.parse({ format: 1, ...content.state, files })
+    const sealed = { ...state, seal: hashOf(JSON.stringify(state)) }
+    writeWhole(join(aside, stateFile), `${JSON.stringify(sealed, null, 2)}\n`, mend)
     syncFolder(aside)
     rmSync(path, { recursive: true, force: true })
     renameSync(aside, path)
@@ -106,7 +110,7 @@ export function loadLastCheckpoint(folder: string, onBad: (text: string) => void
   )
 }
 
-export const stepOf = (name: string): number => Number(/step-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
+const stepOf = (name: string): number => Number(/step-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
 
 /** @throws {UserError} a missing or damaged file */
 export function loadCheckpoint(path: string): LoadedCheckpoint {
@@ -114,7 +118,7 @@ export function loadCheckpoint(path: string): LoadedCheckpoint {
   for (const [name, hash] of Object.entries(files)) {
     const file = join(path, name)
     if (!existsSync(file)) throw new UserError(`${file} is missing: the checkpoint is damaged`)
-    if (hashOf(file) !== hash)
+    if (hashOfFile(file) !== hash)
       throw new UserError(`${file} is damaged: its hash is not the one in ${stateFile}`)
   }
   const weights = Object.keys(files).find((name) => name.endsWith('model.safetensors'))
@@ -129,22 +133,41 @@ export function loadCheckpoint(path: string): LoadedCheckpoint {
 
 function readState(path: string): z.infer<typeof stateSchema> {
   const file = join(path, stateFile)
+  let sealed: z.infer<typeof sealedSchema>
   try {
-    return stateSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+    sealed = sealedSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
   } catch {
     throw new UserError(`${file} is missing or not a checkpoint's state: the checkpoint is damaged`)
   }
+  const { seal, ...state } = sealed
+  if (hashOf(JSON.stringify(state)) !== seal)
+    throw new UserError(`${file} is damaged: its hash is not the one that it ends with`)
+  return state
 }
 
-/** Removes the oldest checkpoints but for the `keep` newest and those named. */
-export function pruneCheckpoints(folder: string, keep: number, kept: readonly string[]): void {
+/**
+ * Removes all checkpoints but the `keep` newest up to this step and the best one. Later ones are left over from before
+ * a run went on from an earlier checkpoint: they were damaged.
+ */
+export function pruneCheckpoints(
+  folder: string,
+  { keep, step, best }: { readonly keep: number; readonly step: number; readonly best: number | undefined },
+): void {
   const names = readdirSync(folder).filter((name) => /^step-\d+$/.test(name))
-  const old = names.sort((a, b) => stepOf(b) - stepOf(a)).slice(keep)
-  for (const name of old) {
-    if (!kept.includes(name)) rmSync(join(folder, name), { recursive: true, force: true })
+  const newest = names
+    .filter((name) => stepOf(name) <= step)
+    .sort((a, b) => stepOf(b) - stepOf(a))
+    .slice(0, keep)
+  for (const name of names) {
+    if (!newest.includes(name) && stepOf(name) !== best)
+      rmSync(join(folder, name), { recursive: true, force: true })
   }
 }
 
-function hashOf(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex')
+function hashOfFile(file: string): string {
+  return hashOf(readFileSync(file))
+}
+
+function hashOf(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex')
 }

@@ -56,6 +56,9 @@ export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig
     for (const [name, value] of Object.entries(layer)) if (value !== undefined) merged[name] = value
   }
   merged.methodOptions = Object.assign({}, ...[preset, ...over].map(({ methodOptions }) => methodOptions))
+  if (merged.optimizer !== preset.optimizer) {
+    merged.optimizerOptions = Object.assign({}, ...over.map(({ optimizerOptions }) => optimizerOptions))
+  }
   const parsed = configSchema.safeParse(merged)
   if (!parsed.success) throw new UserError(describe(parsed.error.issues[0]!))
   const config = parsed.data
@@ -69,7 +72,7 @@ export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig
 function methodOptionsOf({ method, methodOptions, variant }: TrainConfig): Record<string, unknown> {
   const { options } = methods.get(method)
   const known = options instanceof z.ZodObject ? Object.keys(options.shape) : []
-  const given = known.includes('variant') ? { variant, ...methodOptions } : methodOptions
+  const given = known.includes('variant') ? { ...methodOptions, variant } : methodOptions
   const unknown = Object.keys(given).find((name) => !known.includes(name))
   if (unknown !== undefined) {
     const near = nearest(unknown, known)

@@ -9,6 +9,8 @@ import type { ModelSpec } from './graphs.js'
 export interface StepPlace {
   readonly step: number
   readonly firstRow: number
+  /** Samples of the whole step: what a penalty summed over them is divided by. */
+  readonly samples: number
 }
 
 /** Inputs of the encoder; pictures where the batch has any. */
@@ -51,7 +53,7 @@ export function dropoutFeeds(
   { dropout }: ModelSpec,
   rows: number,
   seed: number,
-  { step, firstRow }: StepPlace,
+  { step, firstRow }: Pick<StepPlace, 'step' | 'firstRow'>,
 ): Tensors {
   if (dropout === 0) return {}
   const keys = Uint32Array.from({ length: rows }, (_, row) => hash32(seed, step, firstRow + row))

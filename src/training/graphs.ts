@@ -125,7 +125,7 @@ export function decodeGraph(spec: ModelSpec): BuiltGraph {
   return finish({ logits: reshape(last, batchAnd(spec.config.vocabSize)) }, model)
 }
 
-export const stateName = (name: string): string => `state/${name}`
+const stateName = (name: string): string => `state/${name}`
 
 /** A sum of dimensions as a dimension of its own: `text + positions` → `text_positions`. */
 const simpleDim = (dim: Dim): Dim => (typeof dim === 'number' ? dim : dim.replace(/\W+/g, '_'))

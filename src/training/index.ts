@@ -1,8 +1,29 @@
-export { type Backbone, openBackbone, withTokenRows } from './backbone.js'
+export { type Backbone, openBackbone } from './backbone.js'
 export { configSchema, mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
 export type { Report, StepRecord, TrainEvent, TrainResult } from './events.js'
-export type { StepPlace } from './feeds.js'
-export { decodeGraph, encodeGraph, gradientGraph, gradientName, type ModelSpec } from './graphs.js'
+export { batchFeeds, encoderFeeds, type StepPlace, scalarFeeds } from './feeds.js'
+export { type Decoding, type Generated, generateGreedy } from './generate.js'
+export {
+  type BuiltGraph,
+  decodeGraph,
+  encodeGraph,
+  gradientGraph,
+  gradientName,
+  type ModelSpec,
+  modelParameters,
+} from './graphs.js'
 export { type TrainOptions, train } from './loop.js'
+export {
+  type Accumulator,
+  clippingScale,
+  createAccumulator,
+  createNorm,
+  type GradientNorm,
+  type Optimizer,
+  optimizers,
+} from './optimizers/index.js'
+export { ParameterStore } from './parameters.js'
 export { resolveConfig } from './prepare.js'
+export { learningRateAt, schedules } from './schedule.js'
 export { Trainer, type TrainerOptions } from './trainer.js'
+export { openSession, startValues } from './weights.js'

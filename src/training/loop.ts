@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { type Batch, epochOrder, stepTotals } from '../../vl/tasks/index.js'
 import type { ScoreRow } from '../metrics/index.js'
-import { nativeRuntime, processMemory, type Tensors } from '../runtime/index.js'
+import { chooseRuntime, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
 import {
   checkpointName,
   loadCheckpoint,
@@ -13,7 +13,7 @@ import {
 } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
 import { collatePart, encodeStep } from './data.js'
-import type { Report, TrainResult } from './events.js'
+import type { Report, StepRecord, TrainResult } from './events.js'
 import { Pace } from './pace.js'
 import { Predictor, specialTokens } from './predictor.js'
 import { type Prepared, prepare } from './prepare.js'
@@ -43,6 +43,8 @@ export interface TrainOptions {
   /** What was typed, for the report. */
   readonly command: string
   readonly report: Report
+  /** The best that this machine has, by default. */
+  readonly runtime?: Runtime
   /** Ends the run after the step that is under way, with its state saved. */
   readonly signal: AbortSignal
 }
@@ -56,7 +58,9 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   const note = (text: string) => options.report({ kind: 'note', text })
   const prepared = await prepare(config, { cache: options.cache, onNote: note })
   const threads = config.threads === null ? {} : { threads: config.threads }
+  const runtime = options.runtime ?? chooseRuntime(note)
   const trainer = await Trainer.create({
+    runtime,
     ...{
       spec: prepared.spec,
       weights: prepared.backbone.weights,
@@ -71,7 +75,7 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   })
   try {
     const folder = options.resume === undefined ? createRunFolder(path) : findRun(options.resume)
-    const run = new Run(config, options, prepared, folder, trainer)
+    const run = new Run(config, options, prepared, folder, trainer, runtime)
     try {
       return await run.go()
     } finally {
@@ -94,10 +98,11 @@ class Run {
   readonly #prepared: Prepared
   readonly #folder: RunFolder
   readonly #trainer: Trainer
+  readonly #runtime: Runtime
   #predictor: Predictor | undefined
   readonly #stepsPerEpoch: number
   readonly #totalSteps: number
-  #state: Omit<RunState, 'counts'> = { step: 0, best: null, seconds: 0 }
+  #state: Omit<RunState, 'counts'> = { step: 0, evaluated: 0, best: null, seconds: 0 }
   #savedStep = -1
 
   constructor(
@@ -106,12 +111,14 @@ class Run {
     prepared: Prepared,
     folder: RunFolder,
     trainer: Trainer,
+    runtime: Runtime,
   ) {
     this.#config = config
     this.#options = options
     this.#prepared = prepared
     this.#folder = folder
     this.#trainer = trainer
+    this.#runtime = runtime
     this.#stepsPerEpoch = Math.ceil(prepared.data.splits.train!.length / config.batchSize)
     const planned = Math.max(1, Math.round(this.#stepsPerEpoch * config.epochs))
     this.#totalSteps = Math.min(planned, config.maxSteps ?? planned)
@@ -121,17 +128,19 @@ class Run {
     if (this.#options.resume !== undefined) this.#restore()
     else writeConfig(this.#folder, this.#config, versions())
     this.#start()
-    const interrupted = await this.#steps()
-    if (interrupted) {
+    try {
+      await this.#steps()
+      const scores = await this.#finish()
+      return { folder: this.#folder.path, outcome: 'finished', step: this.#state.step, scores }
+    } catch (error) {
+      if (!this.#options.signal.aborted || error !== this.#options.signal.reason) throw error
       this.#save()
       return { folder: this.#folder.path, outcome: 'interrupted', step: this.#state.step, scores: {} }
     }
-    const scores = await this.#finish()
-    return { folder: this.#folder.path, outcome: 'finished', step: this.#state.step, scores }
   }
 
   #restore(): void {
-    const { state, weights, optimizer } = loadLastCheckpoint(this.#folder.checkpoints, (text) =>
+    const { path, state, weights, optimizer } = loadLastCheckpoint(this.#folder.checkpoints, (text) =>
       this.#options.report({ kind: 'note', text }),
     )
     for (const [name, { value }] of this.#trainer.parameters.parameters)
@@ -143,6 +152,8 @@ class Run {
     const { counts: _, ...rest } = state
     this.#state = rest
     this.#savedStep = state.step
+    pointAt(this.#folder, 'last', path)
+    if (state.best) pointAt(this.#folder, 'best', checkpointName(state.best.step))
     trimMetrics(this.#folder, state.step)
   }
 
@@ -164,27 +175,30 @@ class Run {
     })
   }
 
-  /** Steps until the end or an interruption. @returns whether it was interrupted */
-  async #steps(): Promise<boolean> {
+  /** Steps, evaluates and saves until the last step. @throws the signal's reason when the run is to end */
+  async #steps(): Promise<void> {
     const pace = new Pace(this.#totalSteps)
     const startSeconds = this.#state.seconds
-    while (this.#state.step < this.#totalSteps) {
-      if (this.#options.signal.aborted) return true
-      const { step } = this.#state
+    while (true) {
+      const { step, evaluated } = this.#state
+      this.#options.signal.throwIfAborted()
+      if (step > evaluated && this.#due(this.#config.evalEvery)) await pace.pause(() => this.#evaluate())
+      if (step > 0 && this.#due(this.#config.saveEvery)) this.#save()
+      if (step >= this.#totalSteps) return
       const { loss, gradientNorm, samples, learningRate } = await this.#step(step)
       pace.step(samples)
       this.#state = { ...this.#state, step: step + 1, seconds: startSeconds + pace.seconds }
-      const record = {
+      this.#tell({
         ...{ step: step + 1, epoch: (step + 1) / this.#stepsPerEpoch, loss, learningRate, gradientNorm },
         ...{ samplesPerSecond: pace.samplesPerSecond, secondsLeft: pace.secondsLeft(step + 1) },
         peakBytes: processMemory().peakBytes,
-      }
-      appendMetrics(this.#folder, record)
-      this.#options.report({ kind: 'step', ...record })
-      if (this.#due(this.#config.evalEvery)) await pace.pause(() => this.#evaluate())
-      if (this.#due(this.#config.saveEvery)) this.#save()
+      })
     }
-    return false
+  }
+
+  #tell(record: StepRecord): void {
+    appendMetrics(this.#folder, record)
+    this.#options.report({ kind: 'step', ...record })
   }
 
   #due(every: number | 'epoch'): boolean {
@@ -194,17 +208,16 @@ class Run {
 
   /** One optimizer step over the samples that belong to it; the next step's batches are made beside it. */
   async #step(step: number) {
-    const { spec } = this.#prepared
-    const epoch = Math.floor(step / this.#stepsPerEpoch)
-    const scalars = spec.method.schedules?.(spec.options, epoch, Math.ceil(this.#config.epochs)) ?? {}
+    const scalars = this.#scheduled(Math.floor(step / this.#stepsPerEpoch))
     const parts = await (this.#upcoming?.step === step ? this.#upcoming.parts : this.#parts(step))
     this.#upcoming =
       step + 1 < this.#totalSteps ? { step: step + 1, parts: this.#parts(step + 1) } : undefined
-    let loss = 0
-    let samples = 0
+    this.#upcoming?.parts.catch(() => undefined) // told when its step comes
+    const samples = parts.reduce((sum, { batch }) => sum + batch, 0)
+    let [loss, firstRow] = [0, 0]
     for (const batch of parts) {
-      loss += await this.#trainer.backward(batch, { step, firstRow: samples }, scalars)
-      samples += batch.batch
+      loss += await this.#trainer.backward(batch, { step, firstRow, samples }, scalars)
+      firstRow += batch.batch
     }
     const learningRate = this.#learningRate(step)
     return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
@@ -218,7 +231,7 @@ class Run {
     const { data, spec } = this.#prepared
     const [epoch, first] = [Math.floor(step / this.#stepsPerEpoch), (step % this.#stepsPerEpoch) * batchSize]
     const order = this.#orderOf(epoch).subarray(first, first + batchSize)
-    const samples = encodeStep(data, order, { seed, epoch })
+    const samples = encodeStep(data, order, { seed, epoch }, specialTokens(spec))
     const totals = stepTotals(samples, specialTokens(spec))
     const size = Math.ceil(samples.length / accumulate)
     const starts = Array.from({ length: Math.ceil(samples.length / size) }, (_, part) => part * size)
@@ -260,17 +273,24 @@ class Run {
   /** What the best weights answered on the validation split, unless that was before a resumption. */
   #bestScored: Scored | undefined
 
-  /** Answers a split and scores the answers. */
-  async #score(split: string): Promise<Scored> {
+  /** The method's scheduled inputs in an epoch. */
+  #scheduled(epoch: number): Readonly<Record<string, number>> {
+    const { method, options } = this.#prepared.spec
+    return method.schedules?.(options, epoch, Math.ceil(this.#config.epochs)) ?? {}
+  }
+
+  /** Answers a split with the weights of a step and scores the answers. */
+  async #score(split: string, step: number): Promise<Scored> {
     const { data, spec } = this.#prepared
     const samples = data.splits[split]!
-    const epoch = Math.max(0, Math.ceil(this.#state.step / this.#stepsPerEpoch) - 1)
+    const epoch = Math.max(0, Math.ceil(step / this.#stepsPerEpoch) - 1)
     this.#predictor ??= await Predictor.create({
-      ...{ spec, weights: this.#prepared.backbone.weights, runtime: nativeRuntime },
+      ...{ spec, weights: this.#prepared.backbone.weights, runtime: this.#runtime },
       ...(this.#config.threads === null ? {} : { threads: this.#config.threads }),
     })
     const answers = await this.#predictor.answer(data, samples, this.#values(), {
-      scalars: spec.method.schedules?.(spec.options, epoch, Math.ceil(this.#config.epochs)) ?? {},
+      scalars: this.#scheduled(epoch),
+      signal: this.#options.signal,
       onProgress: (done) => this.#options.report({ kind: 'evaluating', split, done, total: samples.length }),
     })
     return { rows: data.task.score(samples, answers), submission: data.task.submission(samples, answers) }
@@ -278,16 +298,18 @@ class Run {
 
   /** Scores the validation split; the best weights so far are saved and pointed at. */
   async #evaluate(): Promise<void> {
-    const scored = await this.#score('validation')
+    const scored = await this.#score('validation', this.#state.step)
     const { rows } = scored
     const score = rows[0]?.score ?? 0
     const best = this.#state.best === null || score > this.#state.best.score
+    const { step } = this.#state
+    this.#state = { ...this.#state, evaluated: step, ...(best ? { best: { score, step } } : {}) }
+    this.#savedStep = -1 // a checkpoint of this step does not know its score yet
     if (best) {
-      this.#state = { ...this.#state, best: { score, step: this.#state.step } }
       this.#bestScored = scored
       pointAt(this.#folder, 'best', this.#save())
     }
-    this.#options.report({ kind: 'evaluation', split: 'validation', step: this.#state.step, rows, best })
+    this.#options.report({ kind: 'evaluation', split: 'validation', step, rows, best })
   }
 
   /** Saves once a step. @returns the checkpoint's folder */
@@ -296,11 +318,11 @@ class Run {
     const { step, best } = this.#state
     const path = `${checkpoints}/${checkpointName(step)}`
     if (this.#savedStep === step) return path
-    const content = checkpointContent(this.#config, this.#prepared.spec.config, this.#trainer, this.#state)
+    const content = checkpointContent(this.#config, this.#prepared, this.#trainer, this.#state)
     saveCheckpoint(checkpoints, content)
     this.#savedStep = step
     pointAt(this.#folder, 'last', path)
-    pruneCheckpoints(checkpoints, this.#config.keep, best ? [checkpointName(best.step)] : [])
+    pruneCheckpoints(checkpoints, { keep: this.#config.keep, step, best: best?.step })
     this.#options.report({ kind: 'checkpoint', step, path })
     return path
   }
@@ -316,7 +338,7 @@ class Run {
     const scores: Record<string, readonly ScoreRow[]> = {}
     for (const split of Object.keys(this.#prepared.data.splits).filter((name) => name !== 'train')) {
       const known = split === 'validation' ? this.#bestScored : undefined
-      const { rows, submission } = known ?? (await this.#score(split))
+      const { rows, submission } = known ?? (await this.#score(split, best?.step ?? this.#state.step))
       scores[split] = rows
       writePredictions(this.#folder, split, submission)
       this.#options.report({

@@ -1,7 +1,7 @@
 /** From a configuration to what a run needs: backbone, data and the model to build. All checks come first. */
 import { readers } from '../../datasets/index.js'
 import { visionEncoders, visualEmbeddingDefaults } from '../../vl/index.js'
-import { UserError } from '../base/index.js'
+import { kebab, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
 import { openTokenizer } from '../text/index.js'
 import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
@@ -26,15 +26,13 @@ export interface Prepared {
  * @throws {UserError} a setting that is unknown or of the wrong kind
  */
 export function resolveConfig(over: readonly PartialConfig[], resume?: string | true): TrainConfig {
-  const method = over.findLast((layer) => layer.method !== undefined)?.method ?? 'lst'
-  const dataset = over.findLast((layer) => layer.dataset !== undefined)?.dataset
+  const layers = resume === undefined ? over : [readConfig(findRun(resume)) as PartialConfig, ...over]
+  const method = layers.findLast((layer) => layer.method !== undefined)?.method ?? 'lst'
+  const dataset = layers.findLast((layer) => layer.dataset !== undefined)?.dataset
   methods.get(method)
   const layout =
     dataset === undefined ? undefined : readers.entries.find((reader) => reader.recognises(dataset))?.name
-  const preset = presetFor(method, layout)
-  return resume === undefined
-    ? mergeConfig(preset, ...over)
-    : mergeConfig(preset, readConfig(findRun(resume)), ...over)
+  return mergeConfig(presetFor(method, layout), ...layers)
 }
 
 /** @throws {UserError} the first thing that is wrong with backbone, tokenizer or data */
@@ -70,6 +68,6 @@ function checkLayers({ methodOptions }: TrainConfig, { config }: ModelSpec): voi
     const layers = name.startsWith('encoder') ? config.numLayers : config.numDecoderLayers
     const bad = (value as number[]).find((layer) => layer >= layers)
     if (bad !== undefined)
-      throw new UserError(`${name}: there is no layer ${bad}: the backbone has 0 to ${layers - 1}`)
+      throw new UserError(`--${kebab(name)}: there is no layer ${bad}: the backbone has 0 to ${layers - 1}`)
   }
 }

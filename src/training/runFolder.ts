@@ -2,21 +2,19 @@
 import {
   appendFileSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   symlinkSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parse, stringify } from 'yaml'
-import { UserError } from '../base/index.js'
+import { camel, kebab, UserError } from '../base/index.js'
 import type { ScoreRow } from '../metrics/index.js'
-import { cannotWrite, writeWhole } from '../weights/index.js'
+import { cannotWrite, makeFolder, writeWhole } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
 import type { StepRecord } from './events.js'
 
@@ -42,7 +40,7 @@ export function refuseFolder(path: string): void {
 export function createRunFolder(path: string): RunFolder {
   refuseFolder(path)
   try {
-    mkdirSync(join(path, 'checkpoints'), { recursive: true })
+    makeFolder(join(path, 'checkpoints'))
     return at(path)
   } catch (error) {
     throw cannotWrite(error, path, mend)
@@ -82,7 +80,7 @@ export function writeConfig(
   config: TrainConfig,
   versions: Readonly<Record<string, string>>,
 ): void {
-  writeWhole(join(run.path, 'config.yaml'), stringify({ ...config, versions }), mend)
+  writeWhole(join(run.path, 'config.yaml'), stringify({ ...renamed(config, kebab), versions }), mend)
 }
 
 /** What the run was told, as the run wrote it. */
@@ -90,13 +88,16 @@ export function readConfig(run: RunFolder): Record<string, unknown> {
   const file = join(run.path, 'config.yaml')
   try {
     const { versions: _, ...config } = parse(readFileSync(file, 'utf8')) as Record<string, unknown>
-    return config
+    return renamed(config, camel)
   } catch (error) {
     throw new UserError(
       `${file} can't be read (${error instanceof Error ? error.message.split('\n')[0] : error}): mend it or start a new run`,
     )
   }
 }
+
+const renamed = (config: Readonly<Record<string, unknown>>, rename: (name: string) => string) =>
+  Object.fromEntries(Object.entries(config).map(([name, value]) => [rename(name), value]))
 
 const metricsFile = 'metrics.jsonl'
 
@@ -109,17 +110,14 @@ export function appendMetrics(run: RunFolder, record: StepRecord): void {
   }
 }
 
-/** Drops the lines of steps that a resumed run does again. */
+/** Drops the lines of steps that a resumed run does again, and what a killed run wrote by half. */
 export function trimMetrics(run: RunFolder, step: number): void {
   const file = join(run.path, metricsFile)
   if (!existsSync(file)) return
-  let bytes = 0
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    const done = /^\{"step":(\d+),.*\}$/.exec(line)
-    if (!done || Number(done[1]) > step) break
-    bytes += Buffer.byteLength(line) + 1
-  }
-  truncateSync(file, bytes)
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const end = lines.findIndex((line) => !(Number(/^\{"step":(\d+),.*\}$/.exec(line)?.[1]) <= step))
+  const kept = end < 0 ? lines : lines.slice(0, end)
+  writeWhole(file, kept.map((line) => `${line}\n`).join(''), mend)
 }
 
 /** Points `best` or `last` at a checkpoint: a link, or a file naming the folder where links don't exist. */
@@ -127,19 +125,23 @@ export function pointAt(run: RunFolder, name: 'best' | 'last', checkpoint: strin
   const link = join(run.path, name)
   const target = join('checkpoints', basename(checkpoint))
   const aside = `${link}.tmp`
-  rmSync(aside, { force: true })
   try {
-    symlinkSync(target, aside, 'dir')
-  } catch {
-    writeFileSync(aside, `${target}\n`)
+    rmSync(aside, { force: true })
+    try {
+      symlinkSync(target, aside, 'dir')
+    } catch {
+      writeFileSync(aside, `${target}\n`)
+    }
+    renameSync(aside, link)
+  } catch (error) {
+    throw cannotWrite(error, link, mend)
   }
-  renameSync(aside, link)
 }
 
 export function writePredictions(run: RunFolder, split: string, submission: Uint8Array): void {
   const folder = join(run.path, 'predictions')
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
   } catch (error) {
     throw cannotWrite(error, folder, mend)
   }

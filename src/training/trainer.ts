@@ -118,7 +118,7 @@ export class Trainer {
     const feeds = {
       ...batchFeeds(batch),
       ...dropoutFeeds(spec, batch.batch, seed, place),
-      ...scalarFeeds(scalars),
+      ...scalarFeeds({ ...scalars, penaltyWeight: 1 / place.samples }),
     }
     const given = Object.fromEntries(
       Object.entries(feeds).filter(([name]) => this.#session.graph.inputs.has(name)),
@@ -138,9 +138,17 @@ export class Trainer {
     return value!
   }
 
-  /** One step of the optimizer with the gradients gathered. @returns their global norm before clipping */
+  /**
+   * One step of the optimizer with the gradients gathered.
+   *
+   * @returns their global norm before clipping
+   * @throws {UserError} the norm is not a number; nothing was changed
+   */
   async update(learningRate: number): Promise<number> {
     const norm = await this.#norm.measure(this.#without)
+    if (!Number.isFinite(norm)) {
+      throw new UserError(`the gradients' norm became ${norm}: lower --learning-rate or set --max-grad-norm`)
+    }
     const gradientScale = clippingScale(norm, this.#options.maxGradNorm)
     await this.#optimizer.step({ learningRate, gradientScale, without: this.#without })
     this.#parts = 0

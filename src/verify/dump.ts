@@ -1,7 +1,6 @@
-import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { UserError } from '../base/index.js'
-import { writeSafetensors } from '../weights/index.js'
+import { makeFolder, writeSafetensors } from '../weights/index.js'
 import type { RecordedCase } from './case.js'
 import { isSameShape } from './compare.js'
 import type { Values } from './values.js'
@@ -20,7 +19,7 @@ export function dumpValues(
   if (expected.tensors.size === 0) return
   const path = join(folder, `${name}.safetensors`)
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
   } catch (error) {
     throw new UserError(`${dirname(path)} can't be made (${error instanceof Error ? error.message : error})`)
   }

@@ -1,7 +1,6 @@
 /** Methods of the cases, by the option names of the reference's two code bases. */
 
-import type { Method } from '../methods/index.js'
-import { methods } from '../methods/index.js'
+import { type Method, methods } from '../methods/index.js'
 import type { RecordedCase } from './case.js'
 import { NotSupported } from './notSupported.js'
 import { checkOptions, noEffect, only, type Rules, readOptions, to } from './options.js'

@@ -1,8 +1,7 @@
 /** A case's weights as parameters of the model. */
 import { UserError } from '../base/index.js'
 import type { ParameterSpec } from '../models/index.js'
-import { ParameterStore } from '../training/parameters.js'
-import { startValues } from '../training/weights.js'
+import { ParameterStore, startValues } from '../training/index.js'
 import type { Checkpoint } from '../weights/index.js'
 
 /**

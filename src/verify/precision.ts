@@ -3,24 +3,26 @@
  * recorded in float64, and some cases ask for more than a network's float32 keeps: those run the same graph in float64.
  * What a case asks for decides, never an expected value.
  */
-import { ancestors } from '../graph/gradient.js'
 import {
+  type Attributes,
   add,
+  ancestors,
+  applyAll,
+  arrayOf,
   cast,
   constant,
   div,
   input,
   mean,
   mul,
+  type Node,
   softmax,
   sqrt,
   square,
   type Tensor,
 } from '../graph/index.js'
-import { type Attributes, applyAll, arrayOf, type Node } from '../graph/tensor.js'
 import { HostTensor, nativeRuntime, type Session, type Tensors } from '../runtime/index.js'
-import type { BuiltGraph } from '../training/graphs.js'
-import { openSession } from '../training/weights.js'
+import { type BuiltGraph, openSession } from '../training/index.js'
 import type { RecordedCase } from './case.js'
 import type { VerifyContext } from './kind.js'
 import { readTrain } from './train.js'

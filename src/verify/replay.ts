@@ -1,7 +1,7 @@
 /** Runs a case's steps as training does, and gathers what the case wants to see of them. */
 import { ignoredLabel } from '../../vl/tasks/index.js'
 import type { Tensors } from '../runtime/index.js'
-import { gradientName } from '../training/graphs.js'
+import { gradientName } from '../training/index.js'
 import { type RecordedCase, readValues } from './case.js'
 import { trainingFaults } from './faults.js'
 import type { Computed, VerifyContext } from './kind.js'

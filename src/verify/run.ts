@@ -1,17 +1,19 @@
 /** A case's model in training: what steps need, put together from the parts that training uses. */
 import { float32, nativeRuntime, type Tensors } from '../runtime/index.js'
-import { batchFeeds, scalarFeeds } from '../training/feeds.js'
-import { type BuiltGraph, gradientName } from '../training/graphs.js'
 import {
   type Accumulator,
+  type BuiltGraph,
+  batchFeeds,
   clippingScale,
   createAccumulator,
   createNorm,
   type GradientNorm,
+  gradientName,
   type Optimizer,
   optimizers,
-} from '../training/optimizers/index.js'
-import type { ParameterStore } from '../training/parameters.js'
+  type ParameterStore,
+  scalarFeeds,
+} from '../training/index.js'
 import { type CaseBatch, checkInputs, readParts } from './batch.js'
 import type { RecordedCase } from './case.js'
 import type { VerifyContext } from './kind.js'

@@ -1,7 +1,6 @@
 /** The `train` section, in the dialects of both code bases. */
 import { z } from 'zod'
-import { optimizers } from '../training/optimizers/index.js'
-import { learningRateAt, schedules } from '../training/schedule.js'
+import { learningRateAt, optimizers, schedules } from '../training/index.js'
 import type { RecordedCase, Section } from './case.js'
 import { NotSupported } from './notSupported.js'
 import { checkOptions, only, type Rules, readOptions, to } from './options.js'

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { UserError } from '../base/index.js'
 
@@ -60,6 +69,20 @@ export function syncFolder(folder: string): void {
   } catch (error) {
     const unable = ['EACCES', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM'] // Windows, some network file systems
     if (!unable.includes(String((error as NodeJS.ErrnoException).code))) throw error
+  }
+}
+
+/**
+ * A folder, with those above it, made one level at a time: Node's own recursive way never returns where a level can't
+ * be made below /proc.
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if (!existsSync(path)) throw error // made meanwhile by another process
   }
 }
 

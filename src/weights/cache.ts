@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { cannotWrite, makeAside } from './aside.js'
+import { cannotWrite, makeAside, makeFolder } from './aside.js'
 
 /** What decides where a cache belongs. */
 interface Machine {
@@ -44,7 +44,7 @@ export function cachedFile(folder: string, key: string, write: (path: string) =>
   if (existsSync(file)) return file
   const mend = 'make room or name another cache folder with --cache'
   try {
-    mkdirSync(dirname(file), { recursive: true })
+    makeFolder(dirname(file))
     makeAside(file, write, mend)
   } catch (error) {
     // Another process was quicker, and Windows does not replace a file that is in use.

@@ -40,7 +40,7 @@ test('completion prints a script, and the script is told commands and options', 
   const script = await run(['completion'])
   expect(script.code).toBe(0)
   expect(script.out).toContain('--get-yargs-completions')
-  expect((await run(['--get-yargs-completions', 'vl-lst', 'tr'])).out).toBe('train\n')
+  expect((await run(['--get-yargs-completions', 'vl-lst', 'tr'])).out).toContain('train\n')
   expect((await run(['--get-yargs-completions', 'vl-lst', 'train', '--ba'])).out).toContain('--batch-size\n')
 })
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { refusal, run, temporaryFolder } from './program.js'
+import { refusal, refusedHere, run, temporaryFolder } from './program.js'
 
 const folder = temporaryFolder()
 let files = 0
@@ -136,26 +136,26 @@ describe('--config', () => {
     ],
   ])('refuses %j, naming the file', async (text, message) => {
     const file = written(text)
-    expect(await run(['train', '--print-config', '--config', file])).toEqual(refusal(message(file)))
+    expect(await refusedHere(['train', '--print-config', '--config', file])).toEqual(refusal(message(file)))
   })
 
   test('a value of the wrong kind in the map of the method is refused by name', async () => {
     const file = written('method-options: {gateTemperature: hot}')
-    const { code, err } = await run(['train', '--print-config', '--config', file])
+    const { code, err } = await refusedHere(['train', '--print-config', '--config', file])
     expect(code).toBe(2)
     expect(err).toMatch(/^vl-lst: .*: "method-options\.gateTemperature" is "hot": .*\n$/)
   })
 
   test('a file that is not there or is no YAML', async () => {
     const missing = join(folder, 'missing.yaml')
-    expect(await run(['train', '--config', missing])).toEqual(
+    expect(await refusedHere(['train', '--config', missing])).toEqual(
       refusal(`--config ${missing} does not exist: name a YAML or JSON file`),
     )
-    expect(await run(['train', '--config', folder])).toEqual(
+    expect(await refusedHere(['train', '--config', folder])).toEqual(
       refusal(`--config ${folder} can't be read (EISDIR): name a YAML or JSON file`),
     )
     const broken = written('batch-size: [3')
-    const { code, err } = await run(['train', '--config', broken])
+    const { code, err } = await refusedHere(['train', '--config', broken])
     expect(code).toBe(2)
     expect(err).toMatch(/^vl-lst: .*\.yaml: .* at line 1, column \d+\n$/)
   })

@@ -1,6 +1,6 @@
 /** Values that an option can't have: one line that names the option, before anything is read. */
 import { expect, test } from 'vitest'
-import { refusal, run } from './program.js'
+import { refusal, refusedHere, run } from './program.js'
 
 test.each([
   [['--batch-size', 'abc'], '--batch-size abc: give a whole number from 1'],
@@ -50,7 +50,12 @@ test.each([
   ],
   [['--resume', 'nowhere'], '--resume nowhere: no config.yaml is there: name the folder of a run'],
 ])('train %j', async (words, text) => {
-  expect(await run(['train', ...words])).toEqual(refusal(text))
+  expect(await refusedHere(['train', ...words])).toEqual(refusal(text))
+})
+
+test('a refusal is one line on standard error and exit code 2', async () => {
+  const expected = refusal('--batch-size abc: give a whole number from 1')
+  expect(await run(['train', '--batch-size', 'abc'])).toEqual(expected)
 })
 
 test('of an option that is given twice, the last one counts', async () => {

@@ -14,6 +14,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll } from 'vitest'
 import { readTar } from '../../datasets/tar.js'
+import { describeError } from '../../src/cli/errors.js'
+import { runProgram } from '../../src/cli/program.js'
 import { tarOf } from '../datasets/pictures.js'
 import { shared } from '../support/weights.js'
 
@@ -22,7 +24,7 @@ const program = resolve(process.env.VL_LST_DIST ?? 'dist', 'src/cli/main.js')
 export const t5Mini = resolve(shared('data', 't5-mini'))
 
 /** Below the time that a test has, so that a program that hangs is ended and its test fails. */
-const longestMs = 100_000
+const longestMs = 60_000
 
 export interface Ended {
   readonly code: number | null
@@ -49,7 +51,12 @@ const cache = temporaryFolder()
 
 export function start(words: readonly string[], cwd: string = cache): Started {
   const env = { ...process.env, VL_LST_CACHE: join(cache, 'cache'), NO_COLOR: '1' }
-  const child = spawn(process.execPath, [program, ...words], { cwd, env, timeout: longestMs })
+  const child = spawn(process.execPath, [program, ...words], {
+    cwd,
+    env,
+    timeout: longestMs,
+    killSignal: 'SIGKILL',
+  })
   let [out, err] = ['', '']
   const listeners = new Set<() => void>()
   const note = () => {
@@ -78,13 +85,24 @@ export function run(words: readonly string[], cwd?: string): Promise<Ended> {
   return start(words, cwd).ended
 }
 
+/** What the program would end with, found in this process: for tables of what it refuses. */
+export async function refusedHere(words: readonly string[]): Promise<Ended> {
+  try {
+    await runProgram(words)
+  } catch (error) {
+    const { text, exitCode } = describeError(error, { debug: false })
+    return { code: exitCode, out: '', err: text }
+  }
+  throw new Error(`${words.join(' ')} was not refused`)
+}
+
 /** What an error of the command line looks like: one line, no stack, nothing on standard output. */
 export function refusal(text: string): Ended {
   return { code: 2, out: '', err: `vl-lst: ${text}\n` }
 }
 
 /** easy-VQA with its first pictures only: a training that takes seconds. */
-export async function smallEasyVqa(folder: string, pictures = 20): Promise<string> {
+export async function smallEasyVqa(folder: string, pictures = 10): Promise<string> {
   mkdirSync(folder, { recursive: true })
   for (const split of ['train', 'test']) {
     const source = (name: string) => shared('data', 'easy-vqa', `${split}-${name}`)

@@ -17,6 +17,8 @@ const train = [
   'patches',
   '--batch-size',
   '4',
+  '--threads',
+  '1',
 ]
 
 const lines = (text: string) => text.trimEnd().split('\n')
@@ -26,9 +28,9 @@ const weights = (output: string) =>
 test('a run ends with a table of scores on standard output and all its files', async () => {
   const { code, out, err } = await run([...train, '--max-steps', '2', '--output', 'two'], folder)
   expect(code, err).toBe(0)
-  expect(out).toMatch(/^validation\ntype +count +score\noverall +20 +\d+\.\d\d\n/)
+  expect(out).toMatch(/^validation\ntype +count +score\noverall +\d+ +\d+\.\d\d\n/)
   expect(out).toMatch(
-    /\ntest\ntype +count +score\noverall +190 +\d+\.\d\d\n(?:(?:yes\/no|shape|colour) +\d+ +\d+\.\d\d\n){3}$/,
+    /\ntest\ntype +count +score\noverall +\d+ +\d+\.\d\d\n(?:(?:yes\/no|shape|colour) +\d+ +\d+\.\d\d\n){3}$/,
   )
   expect(err).toMatch(/vqa by lst: [\d,]+ of [\d,]+ \(\d+\.\d %\) parameters train\n/)
   expect(err).toMatch(/step 2\/2 · loss \d+\.\d+ · .* samples\/s · .* left · peak \d+ MB\n/)
@@ -68,15 +70,10 @@ test('--json prints one object a line, and nothing else', async () => {
   expect(events.at(-1)).toMatchObject({ kind: 'result', outcome: 'finished', step: 2, folder: 'json' })
 })
 
-test('--quiet prints the tables alone', async () => {
-  const { code, out, err } = await run([...train, '--max-steps', '1', '--output', 'quiet', '--quiet'], folder)
+test('--quiet prints the tables alone; without --output the run goes into runs/DATE-TASK-METHOD', async () => {
+  const { code, out, err } = await run([...train, '--max-steps', '1', '--quiet'], folder)
   expect({ code, err }).toEqual({ code: 0, err: '' })
   expect(out).toMatch(/^validation\n/)
-})
-
-test('without --output the run goes into runs/DATE-TASK-METHOD', async () => {
-  const { code } = await run([...train, '--max-steps', '1', '--quiet'], folder)
-  expect(code).toBe(0)
   expect(readdirSync(join(folder, 'runs'))).toEqual([expect.stringMatching(/^\d{8}-\d{6}-vqa-lst$/)])
 })
 
@@ -91,7 +88,7 @@ test('a loss that is no number ends the run with exit code 1', async () => {
 })
 
 describe('an interrupted run', () => {
-  const long = ['--max-steps', '40', '--eval-every', '1000', '--dropout', '0.1', '--threads', '1']
+  const long = ['--max-steps', '40', '--eval-every', '1000', '--dropout', '0.1']
   const steps = (output: string) =>
     lines(readFileSync(join(folder, output, 'metrics.jsonl'), 'utf8')).map((line) => JSON.parse(line).step)
 

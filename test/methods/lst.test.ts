@@ -24,7 +24,7 @@ async function lossesOf(spec: ModelSpec, { weights }: Backbone, steps: number): 
     const batch = randomBatch(1, spec.vision ? {} : { positions: 0 })
     const losses: number[] = []
     for (let step = 0; step <= steps; step++) {
-      losses.push(await trainer.backward(batch, { step, firstRow: 0 }, {}))
+      losses.push(await trainer.backward(batch, { step, firstRow: 0, samples: 1 }, {}))
       if (step < steps) await trainer.update(1e-2)
     }
     return losses
@@ -78,7 +78,7 @@ describe('what is frozen stays as it is', () => {
     const trainer = await trainerOf(spec, backbone.weights)
     const start = snapshot(trainer)
     for (let step = 0; step < 3; step++) {
-      await trainer.backward(randomBatch(1), { step, firstRow: 0 })
+      await trainer.backward(randomBatch(1), { step, firstRow: 0, samples: 1 })
       await trainer.update(1e-2)
     }
     expect([...start.keys()].filter((name) => backbone.weights.tensors.has(name))).toEqual([])
@@ -94,7 +94,7 @@ describe('what is frozen stays as it is', () => {
     const before = hashOfFiles(backbone)
     const trainer = await trainerOf(specOf(backbone.config, 'full'), backbone.weights)
     const start = snapshot(trainer)
-    await trainer.backward(randomBatch(1), { step: 0, firstRow: 0 })
+    await trainer.backward(randomBatch(1), { step: 0, firstRow: 0, samples: 1 })
     await trainer.update(1e-2)
     expect([...backbone.weights.tensors.keys()].filter((name) => !start.has(name))).toEqual([])
     expect(changed(start, snapshot(trainer))).toEqual([...start.keys()])
@@ -220,7 +220,7 @@ describe('trained parameters are the specification’s', () => {
       optimizer: { name: 'adamw', options: { weightDecay: 0.1 } },
     })
     const start = snapshot(trainer)
-    await trainer.backward(randomBatch(1), { step: 0, firstRow: 0 })
+    await trainer.backward(randomBatch(1), { step: 0, firstRow: 0, samples: 1 })
     await trainer.update(1e-2)
     const still = [...start.keys()].filter((name) => !changed(start, snapshot(trainer)).includes(name))
     expect(still.sort()).toEqual([...dropped].sort())
@@ -383,8 +383,8 @@ describe('the ladder’s own arithmetic', () => {
     const batch = randomBatch(1)
     const other = { ...batch, visFeats: randomBatch(2).visFeats }
     const [one, two] = [
-      await trainer.backward(batch, { step: 0, firstRow: 0 }),
-      await trainer.backward(other, { step: 0, firstRow: 0 }),
+      await trainer.backward(batch, { step: 0, firstRow: 0, samples: 1 }),
+      await trainer.backward(other, { step: 0, firstRow: 0, samples: 1 }),
     ]
     expect(one).not.toBe(two)
     trainer.close()

@@ -109,7 +109,7 @@ export interface World {
 
 /** A model and a data set in one folder. */
 export async function writeWorld(folder: string): Promise<World> {
-  const backbone = writeRunnableT5(join(folder, 'model'))
+  const backbone = writeRunnableT5(join(folder, 'model'), { num_layers: 1, num_decoder_layers: 1 })
   return { backbone, dataset: await writeTinyData(join(folder, 'data')), cache: join(folder, 'cache') }
 }
 
@@ -123,20 +123,20 @@ export interface RunOptions {
   /** The run's folder; a new run unless `resume` is set. */
   readonly run: string
   readonly resume?: boolean
-  /** Interrupts the run once this step is done. */
-  readonly stopAfter?: number
+  /** Interrupts the run at the first event like this. */
+  readonly stopAt?: (event: TrainEvent) => boolean
   readonly onEvent?: (event: TrainEvent) => void
 }
 
-/** Three steps of eight samples with dropout and two threads, unless `over` says otherwise. */
+/** Three steps of eight samples with two threads, unless `over` says otherwise. */
 export async function runTraining(
   { backbone, dataset, cache }: World,
   over: PartialConfig,
-  { run, resume = false, stopAfter, onEvent }: RunOptions,
+  { run, resume = false, stopAt, onEvent }: RunOptions,
 ): Promise<Told> {
   const settings: PartialConfig = {
     ...{ task: 'vqa', method: 'lst', backbone, dataset, vision: 'patches', seed: 5, threads: 2 },
-    ...{ epochs: 10, maxSteps: 3, batchSize: 8, dropout: 0.1, learningRate: 1e-2, warmupRatio: 0 },
+    ...{ epochs: 10, maxSteps: 3, batchSize: 8, dropout: 0, learningRate: 1e-2, warmupRatio: 0 },
     ...over,
   }
   const config = resolveConfig(resume ? [over] : [settings], resume ? run : undefined)
@@ -150,7 +150,7 @@ export async function runTraining(
     report(event) {
       events.push(event)
       onEvent?.(event)
-      if (event.kind === 'step' && event.step === stopAfter) stop.abort()
+      if (stopAt?.(event)) stop.abort()
     },
   })
   return { result, events }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -84,4 +85,13 @@ test.each([
 ])('%s is refused before anything is computed', async (_, words, message) => {
   await expect(call(...words)).rejects.toThrow(UserError)
   await expect(call(...words)).rejects.toThrow(message)
+})
+
+/** As `npm test` builds it. */
+const program = join(import.meta.dirname, '../../dist/src/cli/main.js')
+
+test.skipIf(!existsSync(program))('a command line of hundreds of cases', () => {
+  const words = [program, 'verify', ...new Array<string>(300).fill(copied('vl/norms'))]
+  const printed = execFileSync(process.execPath, words, { encoding: 'utf8' })
+  expect(printed).toContain('300 passed, 0 failed, 0 not supported')
 })

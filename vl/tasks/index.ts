@@ -14,7 +14,6 @@ export { type FeatureSource, openFeatures, type Pooling } from './features.js'
 export {
   ignoredLabel,
   type LossWeighting,
-  lossWeightings,
   lossWeights,
   type StepTotals,
 } from './lossWeights.js'

@@ -17,7 +17,7 @@ export interface StepTotals {
  * Weight of each token of a sample, from its score and its count of tokens (Reference: `*_model.py`,
  * `train_step`). A mean divides by the batch size, never by the sum of scores.
  */
-export const lossWeightings = {
+const lossWeightings = {
   vqa: (score, tokens, step) => score / (step.samples * Math.max(1, tokens)),
   gqa: (_score, tokens, step) => 1 / (step.samples * Math.max(1, tokens)),
   nlvr: (_score, tokens, step) => 1 / (step.samples * Math.max(1, tokens)),

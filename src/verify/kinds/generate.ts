@@ -1,8 +1,16 @@
 import { z } from 'zod'
 import type { Tensors } from '../../runtime/index.js'
-import { encoderFeeds, scalarFeeds } from '../../training/feeds.js'
-import { type Decoding, type Generated, generateGreedy } from '../../training/generate.js'
-import { decodeGraph, encodeGraph, type ModelSpec, modelParameters } from '../../training/graphs.js'
+import {
+  type Decoding,
+  decodeGraph,
+  encodeGraph,
+  encoderFeeds,
+  type Generated,
+  generateGreedy,
+  type ModelSpec,
+  modelParameters,
+  scalarFeeds,
+} from '../../training/index.js'
 import { checkInputs, readBatch } from '../batch.js'
 import type { RecordedCase } from '../case.js'
 import type { Kind, VerifyContext } from '../kind.js'

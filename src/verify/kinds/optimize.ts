@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { nativeRuntime } from '../../runtime/index.js'
-import { clippingScale, createNorm, optimizers } from '../../training/optimizers/index.js'
-import { ParameterStore } from '../../training/parameters.js'
+import { clippingScale, createNorm, optimizers, ParameterStore } from '../../training/index.js'
 import type { RecordedCase } from '../case.js'
 import type { Kind, VerifyContext } from '../kind.js'
 import { NotSupported } from '../notSupported.js'
