@@ -1,5 +1,5 @@
 /** What every method does with the backbone's stacks. */
-import type { Dim, Tensor } from '../graph/index.js'
+import { type Dim, slice, sumDims, type Tensor } from '../graph/index.js'
 import {
   biasTable,
   blockedCross,
@@ -24,6 +24,12 @@ export function backboneTable(root: Scope, { name }: Stack, config: T5Config): T
 /** @param memory [batch, source, width]; mask int64 [batch, source] */
 export function crossAttention(memory: Tensor, mask: Tensor): CrossAttention {
   return { memory, bias: maskBias(mask, blockedCross) }
+}
+
+/** The decoder's states [batch, target, width] whose logits are wanted. */
+export function wanted(hiddenStates: Tensor, { lastOnly }: { readonly lastOnly?: boolean }): Tensor {
+  const target = hiddenStates.shape[1]!
+  return lastOnly ? slice(hiddenStates, 1, sumDims(target, -1), target) : hiddenStates
 }
 
 /** Bias of a backbone decoder's self attention for `length` positions. */

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { concat, fill } from '../graph/index.js'
 import { embed, encoderBias, head, runStack } from '../models/index.js'
-import { backboneDecoderBias, backboneTable, crossAttention, headName, stackOf } from './backbone.js'
+import { backboneDecoderBias, backboneTable, crossAttention, headName, stackOf, wanted } from './backbone.js'
 import { defineMethod } from './method.js'
 
 const options = z.strictObject({
@@ -40,13 +40,13 @@ export const full = defineMethod<z.infer<typeof options>>({
       : attentionMask
     return { encoderHiddenStates: hiddenStates, encoderMask }
   },
-  decode({ encoderHiddenStates, encoderMask }, decoderInputIds, { root, config }) {
+  decode({ encoderHiddenStates, encoderMask }, decoderInputIds, { root, config, ...context }) {
     const stack = stackOf('decoder', config)
     const hiddenStates = runStack(embed(root, config, decoderInputIds), {
       ...{ root, stack, config },
       bias: backboneDecoderBias(root, config, decoderInputIds.shape[1]!),
       cross: crossAttention(encoderHiddenStates!, encoderMask!),
     })
-    return { logits: head(root, config, hiddenStates) }
+    return { logits: head(root, config, wanted(hiddenStates, context)) }
   },
 })

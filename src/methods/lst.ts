@@ -38,7 +38,7 @@ import {
   type Stack,
   sample,
 } from '../models/index.js'
-import { backboneDecoderBias, backboneTable, crossAttention, headName, stackOf } from './backbone.js'
+import { backboneDecoderBias, backboneTable, crossAttention, headName, stackOf, wanted } from './backbone.js'
 import { type DecoderOutput, defineMethod, type MethodContext } from './method.js'
 
 const layers = z.array(z.int().nonnegative()).nullable().default(null)
@@ -127,7 +127,7 @@ export const lst = defineMethod<Options>({
       cross: crossAttention(state.sideHiddenStates!, state.sideMask!),
     })
     trace?.('side_decoder', sideStates)
-    return predict(hiddenStates, sideStates, context)
+    return predict(wanted(hiddenStates, context), wanted(sideStates, context), context)
   },
   schedules({ gate, variant }, epoch, epochs) {
     if (!scheduled({ gate, variant })) return {}

@@ -10,6 +10,8 @@ export interface MethodContext<O> {
   readonly options: O
   /** Value of each of the method's own inputs, by name. */
   readonly inputs: Readonly<Record<string, Tensor>>
+  /** Only the last position's logits are wanted: [batch, 1, vocabulary]. */
+  readonly lastOnly?: boolean
   /** Sees intermediate values by the names of the recorded cases. */
   readonly trace?: (name: string, value: Tensor) => void
 }
@@ -27,7 +29,7 @@ export interface EncoderInputs {
 export type EncoderState = Readonly<Record<string, Tensor>>
 
 export interface DecoderOutput {
-  /** [batch, target, vocabulary] */
+  /** [batch, target, vocabulary], or of the last position alone */
   readonly logits: Tensor
   /** A further loss [], summed over the batch, that is divided by the number of samples. */
   readonly penalty?: Tensor

@@ -46,7 +46,8 @@ const releases = {
 
 export type Api = Readonly<Record<keyof typeof signatures, (...values: unknown[]) => void>> &
   Readonly<Record<keyof typeof releases, (handle: Pointer) => void>> & {
-    /** Runs on a thread of its own. */
+    /** These two work on a thread of their own. */
+    readonly createSessionAsync: (env: Pointer, model: Uint8Array, settings: Pointer) => Promise<Pointer>
     readonly runAsync: (session: Pointer, options: Pointer, binding: Pointer) => Promise<void>
     readonly env: Pointer
     readonly cpu: Pointer
@@ -114,28 +115,32 @@ function load(): Api {
       return [name, (...given: unknown[]) => check(call(...given))]
     }),
   ) as unknown as Record<keyof typeof signatures, (...values: unknown[]) => void>
-  const run = native(
-    signatures.RunWithBinding[0],
-    'void*',
-    'RunWithBindingAsync',
-    signatures.RunWithBinding[1],
-  )
+  const asynchronous = (name: keyof typeof signatures) =>
+    native(signatures[name][0], 'void*', `${name}Async`, signatures[name][1])
+  const run = asynchronous('RunWithBinding')
+  const createSession = asynchronous('CreateSessionFromArray')
+  const later = (call: ReturnType<typeof native>, ...values: unknown[]) =>
+    new Promise<void>((resolve, reject) => {
+      call.async(...values, (error: unknown, status: Pointer) => {
+        try {
+          if (error) throw error
+          check(status)
+          resolve()
+        } catch (failure) {
+          reject(failure)
+        }
+      })
+    })
 
   return {
     ...functions,
     ...released,
-    runAsync: (session, options, binding) =>
-      new Promise((resolve, reject) => {
-        run.async(session, options, binding, (error: unknown, status: Pointer) => {
-          try {
-            if (error) throw error
-            check(status)
-            resolve()
-          } catch (failure) {
-            reject(failure)
-          }
-        })
-      }),
+    runAsync: async (session, options, binding) => await later(run, session, options, binding),
+    createSessionAsync: async (env, model, settings) => {
+      const out: [Pointer] = [null]
+      await later(createSession, env, model, model.length, settings, out)
+      return out[0]
+    },
     env: made(functions.CreateEnv, logLevel.error, 'vl-lst'),
     cpu: made(functions.CreateCpuMemoryInfo, 1, 0),
     allocator: made(functions.GetAllocatorWithDefaultOptions),

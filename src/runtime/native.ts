@@ -18,12 +18,22 @@ import {
 import { arrayTypes, type HostTensor } from './tensors.js'
 
 const onnxTypes: Record<DType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11, uint32: 12 }
-const allOptimizations = 99
+/** The graph is already what is to run, in the order in which it is to run. */
+const noOptimization = 0
 
 export const nativeRuntime: Runtime = {
   name: 'C interface',
   async createSession(graph, options = {}) {
-    return new NativeSession(graph, options)
+    const weights = frozenWeights(graph, options)
+    const api = capi()
+    const settings = made(api.CreateSessionOptions)
+    try {
+      configure(api, settings, options)
+      const session = await api.createSessionAsync(api.env, lower(graph), settings)
+      return new NativeSession(graph, session, weights, options.profilePrefix !== undefined)
+    } finally {
+      api.ReleaseSessionOptions(settings)
+    }
   },
 }
 
@@ -38,19 +48,11 @@ class NativeSession implements Session {
   readonly #profiled: boolean
   readonly #runs = new RunQueue(() => this.#release())
 
-  constructor(graph: Graph, options: SessionOptions) {
+  constructor(graph: Graph, session: Pointer, weights: readonly [string, FrozenWeight][], profiled: boolean) {
     this.graph = graph
-    this.#profiled = options.profilePrefix !== undefined
-    const weights = frozenWeights(graph, options)
+    this.#session = session
+    this.#profiled = profiled
     const api = this.#api
-    const settings = made(api.CreateSessionOptions)
-    try {
-      configure(api, settings, options)
-      const model = lower(graph)
-      this.#session = made(api.CreateSessionFromArray, api.env, model, model.length, settings)
-    } finally {
-      api.ReleaseSessionOptions(settings)
-    }
     this.#binding = made(api.CreateIoBinding, this.#session)
     this.#weights = weights.map(([name, weight]) => {
       const value = mappedValue(api, weight, graph.frozen.get(name)!.shape as readonly number[])
@@ -102,7 +104,7 @@ function configure(api: Api, settings: Pointer, options: SessionOptions): void {
   api.AddSessionConfigEntry(settings, 'session.disable_prepacking', '1')
   // With a pattern the arena keeps the first run's blocks and adds one of the planned size.
   api.DisableMemPattern(settings)
-  api.SetSessionGraphOptimizationLevel(settings, allOptimizations)
+  api.SetSessionGraphOptimizationLevel(settings, noOptimization)
   if (options.threads) api.SetIntraOpNumThreads(settings, options.threads)
   if (options.profilePrefix) api.EnableProfiling(settings, pathText(options.profilePrefix))
 }

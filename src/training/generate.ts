@@ -1,5 +1,5 @@
 /** Greedy decoding: at every place the token of the largest logit. */
-import { int64, type Session, type Tensors } from '../runtime/index.js'
+import { type HostTensor, int64, type Session, type Tensors } from '../runtime/index.js'
 
 export interface GreedyOptions {
   /** Most ids of a row, the start id included. */
@@ -38,15 +38,16 @@ export async function generateGreedy(
   const rows = Array.from({ length: inputs.inputIds!.shape[0]! }, () => [startId])
   const ended = rows.map(() => false)
   const state = await encoder.run(inputs)
-  let firstLogits: Float32Array | undefined
+  let [logits, firstLogits]: [HostTensor?, Float32Array?] = []
   let width = 1
   try {
     while (width < maxLength && ended.includes(false)) {
-      const logits = await logitsAfter(decoder, { ...inputs, ...state }, rows)
-      firstLogits ??= logits
-      const vocabulary = logits.length / rows.length
+      logits = await logitsAfter(decoder, { ...inputs, ...state }, rows, logits)
+      const { floats } = logits
+      firstLogits ??= floats.slice()
+      const vocabulary = floats.length / rows.length
       for (const [i, row] of rows.entries()) {
-        const next = ended[i] ? padId : largest(logits.subarray(i * vocabulary, (i + 1) * vocabulary))
+        const next = ended[i] ? padId : largest(floats.subarray(i * vocabulary, (i + 1) * vocabulary))
         row.push(next)
         ended[i] ||= next === eosId
       }
@@ -54,23 +55,23 @@ export async function generateGreedy(
     }
   } finally {
     for (const tensor of Object.values(state)) tensor.release()
+    logits?.release()
   }
   return { ids: BigInt64Array.from(rows.flat(), BigInt), width, ...(firstLogits ? { firstLogits } : {}) }
 }
 
-/** Logits [batch · vocabulary] of the place behind these ids. */
+/** Logits [batch, vocabulary] of the place behind these ids, written where the last place's were. */
 async function logitsAfter(
   decoder: Decoding['decoder'],
   given: Tensors,
   rows: readonly (readonly number[])[],
-): Promise<Float32Array> {
+  into: HostTensor | undefined,
+): Promise<HostTensor> {
   const ids = BigInt64Array.from(rows.flat(), BigInt)
   const decoderInputIds = int64([rows.length, rows[0]?.length ?? 0], ids)
   try {
-    const { logits } = await decoder.run({ ...given, decoderInputIds })
-    const { floats } = logits!
-    logits!.release()
-    return floats
+    const { logits } = await decoder.run({ ...given, decoderInputIds }, into ? { logits: into } : {})
+    return logits!
   } finally {
     decoderInputIds.release()
   }

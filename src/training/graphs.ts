@@ -18,7 +18,6 @@ import {
   pick,
   reshape,
   type Shape,
-  slice,
   sum,
   type Tensor,
 } from '../graph/index.js'
@@ -120,9 +119,8 @@ export function decodeGraph(spec: ModelSpec): BuiltGraph {
   )
   const model = startModel(spec, 0)
   const ids = input('decoderInputIds', batchAnd('target'), 'int64')
-  const { logits } = spec.method.decode(state, ids, contextOf(spec, model))
-  const last = slice(logits, 1, 'target + -1', 'target')
-  return finish({ logits: reshape(last, batchAnd(spec.config.vocabSize)) }, model)
+  const { logits } = spec.method.decode(state, ids, { ...contextOf(spec, model), lastOnly: true })
+  return finish({ logits: reshape(logits, batchAnd(spec.config.vocabSize)) }, model)
 }
 
 const stateName = (name: string): string => `state/${name}`

@@ -12,7 +12,7 @@ import {
   saveCheckpoint,
 } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
-import { collatePart, encodeStep } from './data.js'
+import { collatePart, encodeStep, openData, type RunData } from './data.js'
 import type { Report, StepRecord, TrainResult } from './events.js'
 import { Pace } from './pace.js'
 import { Predictor, specialTokens } from './predictor.js'
@@ -56,7 +56,10 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   const path = options.output ?? defaultRunFolder(config, new Date())
   if (options.resume === undefined) refuseFolder(path)
   const note = (text: string) => options.report({ kind: 'note', text })
-  const prepared = await prepare(config, { cache: options.cache, onNote: note })
+  const prepared = prepare(config, { cache: options.cache, onNote: note })
+  // Pictures are decoded while the session is made.
+  const opening = openData(config, prepared.tokenizerPath)
+  opening.catch(() => undefined) // thrown where it is awaited
   const threads = config.threads === null ? {} : { threads: config.threads }
   const runtime = options.runtime ?? chooseRuntime(note)
   const trainer = await Trainer.create({
@@ -74,8 +77,9 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
     ...threads,
   })
   try {
+    const data = await opening
     const folder = options.resume === undefined ? createRunFolder(path) : findRun(options.resume)
-    const run = new Run(config, options, prepared, folder, trainer, runtime)
+    const run = new Run(config, options, { ...prepared, data }, folder, trainer, runtime)
     try {
       return await run.go()
     } finally {
@@ -95,7 +99,7 @@ interface Scored {
 class Run {
   readonly #config: TrainConfig
   readonly #options: TrainOptions
-  readonly #prepared: Prepared
+  readonly #prepared: Prepared & { readonly data: RunData }
   readonly #folder: RunFolder
   readonly #trainer: Trainer
   readonly #runtime: Runtime
@@ -108,7 +112,7 @@ class Run {
   constructor(
     config: TrainConfig,
     options: TrainOptions,
-    prepared: Prepared,
+    prepared: Prepared & { readonly data: RunData },
     folder: RunFolder,
     trainer: Trainer,
     runtime: Runtime,
@@ -153,7 +157,7 @@ class Run {
     this.#state = rest
     this.#savedStep = state.step
     pointAt(this.#folder, 'last', path)
-    if (state.best) pointAt(this.#folder, 'best', checkpointName(state.best.step))
+    pointAt(this.#folder, 'best', state.best ? checkpointName(state.best.step) : undefined)
     trimMetrics(this.#folder, state.step)
   }
 

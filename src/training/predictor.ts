@@ -10,7 +10,7 @@ import { decodeGraph, encodeGraph, type ModelSpec } from './graphs.js'
 import { openSession } from './weights.js'
 
 /** Samples that are answered at once: enough to fill two cores, little memory beside a training step's. */
-const batchSize = 128
+const batchSize = 64
 
 export interface PredictorOptions {
   readonly spec: ModelSpec

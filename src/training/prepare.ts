@@ -1,4 +1,4 @@
-/** From a configuration to what a run needs: backbone, data and the model to build. All checks come first. */
+/** From a configuration to the model to build. */
 import { readers } from '../../datasets/index.js'
 import { visionEncoders, visualEmbeddingDefaults } from '../../vl/index.js'
 import { kebab, UserError } from '../base/index.js'
@@ -6,15 +6,15 @@ import { methods } from '../methods/index.js'
 import { openTokenizer } from '../text/index.js'
 import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
-import { openData, type RunData, tokenRows } from './data.js'
+import { tokenRows } from './data.js'
 import type { ModelSpec } from './graphs.js'
 import { presetFor } from './presets.js'
 import { findRun, readConfig } from './runFolder.js'
 
 export interface Prepared {
   readonly backbone: Backbone
-  readonly data: RunData
   readonly spec: ModelSpec
+  readonly tokenizerPath: string
 }
 
 /**
@@ -35,11 +35,11 @@ export function resolveConfig(over: readonly PartialConfig[], resume?: string | 
   return mergeConfig(presetFor(method, layout), ...layers)
 }
 
-/** @throws {UserError} the first thing that is wrong with backbone, tokenizer or data */
-export async function prepare(
+/** @throws {UserError} the first thing that is wrong with backbone, tokenizer or settings */
+export function prepare(
   config: TrainConfig,
   options: { readonly cache: string; readonly onNote: (text: string) => void },
-): Promise<Prepared> {
+): Prepared {
   const { cache, onNote } = options
   const plain = openBackbone(config.backbone, { cache, seed: config.seed, onWrite: onNote })
   const tokenizerPath = config.tokenizer ?? plain.tokenizerFile
@@ -48,7 +48,6 @@ export async function prepare(
       `${config.backbone} has no tokenizer.json: name a folder that has one with --tokenizer`,
     )
   }
-  const data = await openData(config, tokenizerPath)
   const rows = tokenRows(openTokenizer(tokenizerPath))
   const backbone = withTokenRows(plain, rows, { cache })
   const method = methods.get(config.method)
@@ -58,7 +57,7 @@ export async function prepare(
     vision: { ...visualEmbeddingDefaults, featDim, dModel: backbone.config.dModel },
   }
   checkLayers(config, spec)
-  return { backbone, data, spec }
+  return { backbone, spec, tokenizerPath }
 }
 
 /** Layers named in the method's options must be the backbone's. */

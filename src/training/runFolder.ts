@@ -120,9 +120,17 @@ export function trimMetrics(run: RunFolder, step: number): void {
   writeWhole(file, kept.map((line) => `${line}\n`).join(''), mend)
 }
 
-/** Points `best` or `last` at a checkpoint: a link, or a file naming the folder where links don't exist. */
-export function pointAt(run: RunFolder, name: 'best' | 'last', checkpoint: string): void {
+/**
+ * Points `best` or `last` at a checkpoint: a link, or a file naming the folder where links don't exist.
+ *
+ * @param checkpoint `undefined`: at none
+ */
+export function pointAt(run: RunFolder, name: 'best' | 'last', checkpoint: string | undefined): void {
   const link = join(run.path, name)
+  if (checkpoint === undefined) {
+    rmSync(link, { force: true })
+    return
+  }
   const target = join('checkpoints', basename(checkpoint))
   const aside = `${link}.tmp`
   try {

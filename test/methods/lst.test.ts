@@ -312,6 +312,23 @@ describe('the ladder’s own arithmetic', () => {
     }
   })
 
+  test('it starts from the text’s embeddings, scaled down, with the pictures behind them', async () => {
+    const backbone = tinyT5()
+    const spec = specOf(backbone.config, 'lst', { reductionFactor: 4 })
+    const { outputs, parameters } = await valuesOf(spec, backbone, ['vis_embeds', 'side.encoder.first'])
+    const { batch, text, positions, inputIds } = randomBatch(1)
+    const first = parts(outputs['side.encoder.first']!.floats, text, text + positions, batch)
+    const [weight, bias] = ['weight', 'bias'].map(
+      (name) => parameters.get(`encoder.side_first_downsample.${name}`)!.value.floats,
+    )
+    const table = backbone.weights.readFloat32('shared.weight')
+    const embedding = Array.from(inputIds, (id) => [
+      ...table.subarray(Number(id) * 24).subarray(0, 24),
+    ]).flat()
+    expectNear(Float32Array.from(first.text), project(embedding, weight!, bias!))
+    expectNear(Float32Array.from(first.pictures), project(outputs.vis_embeds!.floats, weight!, bias!))
+  })
+
   /** Largest difference, in units of the largest magnitude. */
   function expectNear(got: Float32Array, want: readonly number[]): void {
     expect(got).toHaveLength(want.length)

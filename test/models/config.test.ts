@@ -6,6 +6,12 @@ import { tinyConfig } from '../support/tinyConfig.js'
 const read = (over: Readonly<Record<string, unknown>>) =>
   readT5Config({ ...tinyConfig, ...over }, 'm/config.json')
 
+test('its own fields are read', () => {
+  expect(read({ num_layers: 5, feed_forward_proj: 'gated-gelu' })).toMatchObject({
+    ...{ numLayers: 5, numDecoderLayers: 2, dKv: 10, dFf: 44, feedForwardProj: 'gated-gelu' },
+  })
+})
+
 test('what a config.json leaves out has Hugging Face’s defaults', () => {
   expect(read({ num_decoder_layers: undefined })).toEqual({
     ...{ dModel: 24, dKv: 10, dFf: 44, numHeads: 3, numLayers: 4, numDecoderLayers: 4, vocabSize: 59 },

@@ -82,7 +82,8 @@ export async function writeTinyData(
         ['what colour is this ?', colour],
         ['is this red ?', colour === 'red' ? 'yes' : 'no'],
         [`is this ${asked} ?`, colour === asked ? 'yes' : 'no'],
-        ['what is this colour ?', colour],
+        // Few are long: parts of a step differ in their longest.
+        [picture % 2 === 0 ? 'what is this colour this is ?' : 'what is this colour ?', colour],
       ] as const
       for (const [i, [sent, right]] of questions.entries()) {
         const question_id = picture * 10 + i

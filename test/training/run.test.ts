@@ -1,5 +1,13 @@
 /** Whole runs of a tiny model: what they leave behind, and that the same run gives the same bits however it was cut. */
-import { cpSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -61,15 +69,8 @@ describe('the folder of a run', () => {
     expect(readlinkSync(join(whole, 'last'))).toBe('checkpoints/step-000005')
     expect(existsSync(join(whole, 'best', 'adapter_model.safetensors'))).toBe(true)
     const config = parse(readFileSync(join(whole, 'config.yaml'), 'utf8'))
-    expect(config).toMatchObject({
-      task: 'vqa',
-      method: 'lst',
-      seed: 5,
-      maxSteps: 5,
-      batchSize: 8,
-      dropout: 0.1,
-    })
-    expect(config.methodOptions).toMatchObject({ reductionFactor: 4, gate: 'learnable', tapNorm: false })
+    expect(config).toMatchObject({ task: 'vqa', method: 'lst', seed: 5, 'max-steps': 5, 'batch-size': 8 })
+    expect(config['method-options']).toMatchObject({ reductionFactor: 4, gate: 'learnable', tapNorm: false })
     expect(Object.keys(config.versions)).toEqual(expect.arrayContaining(['node', 'onnxruntime']))
   })
 
@@ -145,12 +146,12 @@ describe('the same bits', () => {
     expectSame(run)
   })
 
-  const after = (kind: 'step' | 'checkpoint', step: number) => (event: TrainEvent) =>
+  const at = (kind: 'step' | 'checkpoint', step: number) => (event: TrainEvent) =>
     event.kind === kind && event.step === step
 
   test('interrupted after step 2 and gone on with', async () => {
     const run = newRun()
-    const { result } = await runTraining(world, five, { run, stopAt: after('step', 2) })
+    const { result } = await runTraining(world, five, { run, stopAt: at('step', 2) })
     expect(result).toMatchObject({ outcome: 'interrupted', step: 2 })
     expect(checkpointsOf(run)).toEqual(['step-000001', 'step-000002'])
     expect(existsSync(join(run, 'report.md'))).toBe(false)
@@ -161,8 +162,8 @@ describe('the same bits', () => {
   })
 
   test.each([
-    ['validation split after step 4', 4, after('step', 4)],
-    ['test split', 5, after('checkpoint', 5)],
+    ['validation split after step 4', 4, at('step', 4)],
+    ['test split', 5, at('checkpoint', 5)],
   ] as const)('interrupted before it answers the %s', async (_, step, stopAt) => {
     const run = newRun()
     const { result } = await runTraining(world, five, { run, stopAt })
@@ -173,7 +174,7 @@ describe('the same bits', () => {
 
   test('killed after step 3, with its last checkpoint damaged and a line half written', async () => {
     const run = newRun()
-    await runTraining(world, five, { run, stopAt: after('step', 3) })
+    await runTraining(world, five, { run, stopAt: at('step', 3) })
     const weights = join(run, 'checkpoints/step-000003/adapter_model.safetensors')
     const bytes = readFileSync(weights)
     bytes[bytes.length - 100]! ^= 4
@@ -182,7 +183,16 @@ describe('the same bits', () => {
       join(run, 'metrics.jsonl'),
       `${readFileSync(join(run, 'metrics.jsonl'), 'utf8')}{"step":4,"ep`,
     )
-    const { events } = await resumed(run)
+    symlinkSync('checkpoints/step-000003', join(run, 'best'))
+    const linksAtStart: string[] = []
+    const { events } = await resumed(run, {
+      onEvent({ kind }) {
+        if (kind === 'start')
+          for (const name of ['best', 'last'].filter((name) => readdirSync(run).includes(name)))
+            linksAtStart.push(`${name} -> ${readlinkSync(join(run, name))}`)
+      },
+    })
+    expect(linksAtStart).toEqual(['last -> checkpoints/step-000002'])
     expect(notes(events)).toEqual([
       `${weights} is damaged: its hash is not the one in state.json; the checkpoint before it is taken`,
     ])
@@ -234,6 +244,7 @@ describe('the best weights', () => {
     const warm = {
       ...gates,
       batchSize: 32,
+      seed: 7,
       warmupRatio: 0.5,
       evalEvery: 1,
       saveEvery: 1,
@@ -331,7 +342,7 @@ describe('what goes wrong is one line', () => {
   test.each([
     [
       { methodOptions: { encoderSideLayers: [4] } },
-      'encoderSideLayers: there is no layer 4: the backbone has 0 to 0',
+      '--encoder-side-layers: there is no layer 4: the backbone has 0 to 0',
     ],
     [{ methodOptions: { ownHead: true } }, 'method lst: "ownHead" is for text alone'],
     [{ methodOptions: { gates: 'one' } }, 'method lst has no option "gates"; the nearest is "gate"'],

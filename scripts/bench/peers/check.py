@@ -9,6 +9,7 @@ exactly that number), those of `glue/` before clipping; both are compared as rec
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 
 from t5_ladder import Ladder, Sizes, T5Ladder, Vision, sample_mean_loss, token_mean_loss
 
+SHARED = Path(os.environ.get("VL_LST_SHARED", Path(__file__).resolve().parents[4] / "shared"))
 CASES = ["vl/t5-lst", "vl/t5-full", "glue/t5-lst-base", "glue/t5-full"]
 
 
@@ -101,7 +103,7 @@ def check(folder: Path) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parity", type=Path, default=Path("/work/shared/parity"))
+    parser.add_argument("--parity", type=Path, default=SHARED / "parity")
     parser.add_argument("cases", nargs="*", default=CASES)
     options = parser.parse_args()
     results = [check(options.parity / name) for name in options.cases]

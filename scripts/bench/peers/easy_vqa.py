@@ -12,6 +12,7 @@ import argparse
 import io
 import json
 import math
+import os
 import re
 import tarfile
 import time
@@ -26,6 +27,7 @@ from tokenizers import Tokenizer
 
 from t5_ladder import Ladder, Sizes, T5Ladder, Vision, sample_mean_loss
 
+SHARED = Path(os.environ.get("VL_LST_SHARED", Path(__file__).resolve().parents[4] / "shared"))
 PATCH = 8
 RESIZED_VOCABULARY = 32200
 EOS = 1
@@ -227,8 +229,8 @@ def report(line: dict, model: T5Ladder, data: dict, tokenizer: Tokenizer, starte
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--data", type=Path, default=Path("/work/shared/data/easy-vqa"))
-    add("--model", type=Path, default=Path("/work/shared/data/t5-mini"))
+    add("--data", type=Path, default=SHARED / "data" / "easy-vqa")
+    add("--model", type=Path, default=SHARED / "data" / "t5-mini")
     add("--method", choices=["lst", "full"], default="lst")
     add("--seed", type=int, default=1)
     add("--threads", type=int, default=2)
