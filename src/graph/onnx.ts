@@ -36,6 +36,8 @@ interface OnnxModel {
   readonly frozen: readonly (Omit<OnnxInitializer, 'data'> & { readonly placement: Placement })[]
   readonly inputs: readonly OnnxValue[]
   readonly outputs: readonly OnnxValue[]
+  /** Types of what lies between. */
+  readonly values: readonly OnnxValue[]
   readonly opset: number
   readonly irVersion: number
 }
@@ -60,6 +62,7 @@ export function encodeModel(model: OnnxModel): Uint8Array {
       initializer: [...model.initializers.map(encodeInitializer), ...model.frozen.map(encodeFrozen)],
       input: model.inputs.map(encodeValue),
       output: model.outputs.map(encodeValue),
+      value_info: model.values.map(encodeValue),
     },
   })
   return modelType.encode(message).finish()

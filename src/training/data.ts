@@ -1,4 +1,6 @@
 /** A run's data made ready: samples by split, tokens, pictures as features. Everything is checked before a step. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { openDataSet, type Sample } from '../../datasets/index.js'
 import { visionEncoders } from '../../vl/index.js'
 import {
@@ -15,6 +17,7 @@ import {
 } from '../../vl/tasks/index.js'
 import { UserError } from '../base/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
+import { cachedFile } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
 
 export interface RunData {
@@ -33,17 +36,27 @@ export function tokenRows(tokenizer: Tokenizer): number {
 }
 
 /** @throws {UserError} bad data, by file, row and field; a picture that isn't one */
-export async function openData(config: TrainConfig, tokenizerPath: string): Promise<RunData> {
+export async function openData(config: TrainConfig, tokenizerPath: string, cache: string): Promise<RunData> {
   const task = tasks.get(config.task)
   const { splits, pictures } = await openDataSet(config.dataset, { seed: config.seed })
   const ids = Object.values(splits).flatMap((samples) => samples.flatMap((sample) => task.pictures(sample)))
   const pooling = poolingOf(config)
-  const features = await openFeatures(pictures, ids, visionEncoders.get(config.vision), pooling)
+  const features = await openFeatures(pictures, ids, visionEncoders.get(config.vision), {
+    pooling,
+    cache: pixelCache(join(cache, 'pictures')),
+  })
   for (const split of ['train', 'validation']) {
     if (!splits[split]?.length)
       throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
   }
   return { task, splits, tokenizer: remembering(openTokenizer(tokenizerPath)), features }
+}
+
+function pixelCache(folder: string) {
+  return {
+    find: (key: string) => (existsSync(join(folder, key)) ? join(folder, key) : undefined),
+    keep: (key: string, write: (file: string) => void) => void cachedFile(folder, key, write),
+  }
 }
 
 function poolingOf({ downsample, nBoxes }: TrainConfig) {

@@ -58,7 +58,7 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   const note = (text: string) => options.report({ kind: 'note', text })
   const prepared = prepare(config, { cache: options.cache, onNote: note })
   // Pictures are decoded while the session is made.
-  const opening = openData(config, prepared.tokenizerPath)
+  const opening = openData(config, prepared.tokenizerPath, options.cache)
   opening.catch(() => undefined) // thrown where it is awaited
   const threads = config.threads === null ? {} : { threads: config.threads }
   const runtime = options.runtime ?? chooseRuntime(note)

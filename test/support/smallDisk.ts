@@ -1,9 +1,9 @@
 /** A disk that can be full. */
 import { execFileSync } from 'node:child_process'
-import { rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll } from 'vitest'
-import { folderOfFile } from './weights.js'
+import { onTestFinished, type TestContext } from 'vitest'
 
 export interface SmallDisk {
   readonly path: string
@@ -12,20 +12,23 @@ export interface SmallDisk {
 }
 
 /**
- * A tmpfs of `kib` KiB, gone after the tests of the file. `undefined` where this user may not mount one: skip what
- * needs it.
+ * A tmpfs of `kib` KiB, gone after the test. Where this user may not mount one, the test is skipped.
  *
  * @throws {Error} it can't be mounted, and VL_LST_STRICT=1 allows no skips
  */
-export function smallDisk(kib: number): SmallDisk | undefined {
-  const path = folderOfFile()
+export function smallDisk(kib: number, context: TestContext): SmallDisk {
+  const path = mkdtempSync(join(tmpdir(), 'vl-lst-'))
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kib}k`, 'tmpfs', path], { stdio: 'pipe' })
   } catch (error) {
+    rmdirSync(path)
     if (process.env.VL_LST_STRICT === '1') throw error
-    return undefined
+    return context.skip('this user can’t mount a tmpfs')
   }
-  afterAll(() => void execFileSync('umount', ['--lazy', path]))
+  onTestFinished(() => {
+    execFileSync('umount', ['--lazy', path])
+    rmdirSync(path)
+  })
   const filler = join(path, 'filler')
   return {
     path,

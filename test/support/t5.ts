@@ -45,7 +45,7 @@ export function tinyT5(over: Readonly<Record<string, unknown>> = {}): Backbone {
   return openBackbone(writeTinyT5(join(folder, 'model'), over), { cache: join(folder, 'cache') })
 }
 
-export const featDim = 7
+const featDim = 7
 
 /** A model over a backbone; with pictures unless `vision` is false. */
 export function specOf(
@@ -136,3 +136,7 @@ export function snapshot(trainer: Trainer, what: 'value' | 'gradient' = 'value')
     [...trainer.parameters.parameters].map(([name, parameter]) => [name, parameter[what].floats.slice()]),
   )
 }
+
+/** Names of the parameters of which some element differs. */
+export const changed = (a: Map<string, Float32Array>, b: Map<string, Float32Array>): string[] =>
+  [...a.keys()].filter((name) => a.get(name)!.some((value, i) => value !== b.get(name)![i]))

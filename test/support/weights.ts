@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 
 /** A file of the folder of shared data and recorded cases. */
 export function shared(...parts: readonly string[]): string {
@@ -11,7 +11,8 @@ export function shared(...parts: readonly string[]): string {
 
 /** An empty folder that is removed after the tests of the file or suite that asks for it. */
 export function folderOfFile(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'vl-lst-'))
+  const folder = join(tmpdir(), `vl-lst-${randomUUID()}`)
+  beforeAll(() => void mkdirSync(folder))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -20,7 +21,8 @@ import {
   pruneCheckpoints,
   saveCheckpoint,
 } from '../../src/training/checkpoint.js'
-import { type RunFolder, trimMetrics } from '../../src/training/runFolder.js'
+import type { StepRecord } from '../../src/training/events.js'
+import { appendMetrics, type RunFolder, trimMetrics } from '../../src/training/runFolder.js'
 import { smallDisk } from '../support/smallDisk.js'
 import { temporaryFolder } from '../support/weights.js'
 
@@ -147,30 +149,35 @@ test('pruning keeps the newest and the best', () => {
   expect(readdirSync(folder)).toEqual([3, 4].map(checkpointName))
 })
 
-describe('a full disk', () => {
-  const [kib, disk] = [1024, smallDisk(512)]
+// What is left when step 2 is saved; its files need 1, 41 and 81 KiB and two smaller ones.
+test.for([0, 4, 20, 40, 60, 120])(
+  'a disk with %d KiB left is full: one line, and the checkpoint before is intact',
+  (left, context) => {
+    const kib = 1024
+    const disk = smallDisk(512, context)
+    const folder = join(disk.path, 'checkpoints')
+    const before = saveCheckpoint(folder, contentOf(1))
+    const hashes = readFileSync(join(before, 'state.json'), 'utf8')
+    const release = disk.fill(left * kib)
+    const save = () => saveCheckpoint(folder, contentOf(2, 10 * kib))
+    expect(save).toThrow(UserError)
+    expect(save).toThrow(/\/step-000002.*: cannot be written \(the disk is full\): make room or /)
+    expect(save).not.toThrow('\n')
+    expect(readdirSync(folder)).toEqual(['step-000001'])
+    expect(loadLastCheckpoint(folder, () => {}).state).toEqual(contentOf(1).state)
+    expect(readFileSync(join(before, 'state.json'), 'utf8')).toBe(hashes)
+    release()
+    saveCheckpoint(folder, contentOf(2, 10 * kib))
+    expect(loadLastCheckpoint(folder, () => {}).state.step).toBe(2)
+  },
+)
 
-  // What is left when step 2 is saved; its files need 1, 41 and 81 KiB and two smaller ones.
-  test.skipIf(disk === undefined).each([0, 4, 20, 40, 60, 120])(
-    '%d KiB are left: one line, and the checkpoint before is intact',
-    (left) => {
-      const folder = join(disk!.path, `left-${left}`)
-      const before = saveCheckpoint(folder, contentOf(1))
-      const hashes = readFileSync(join(before, 'state.json'), 'utf8')
-      const release = disk!.fill(left * kib)
-      const save = () => saveCheckpoint(folder, contentOf(2, 10 * kib))
-      expect(save).toThrow(UserError)
-      expect(save).toThrow(/\/step-000002.*: cannot be written \(the disk is full\): make room or /)
-      expect(save).not.toThrow('\n')
-      expect(readdirSync(folder)).toEqual(['step-000001'])
-      expect(loadLastCheckpoint(folder, () => {}).state).toEqual(contentOf(1).state)
-      expect(readFileSync(join(before, 'state.json'), 'utf8')).toBe(hashes)
-      release()
-      saveCheckpoint(folder, contentOf(2, 10 * kib))
-      expect(loadLastCheckpoint(folder, () => {}).state.step).toBe(2)
-      rmSync(folder, { recursive: true })
-    },
-  )
+test.skipIf(!existsSync('/dev/full'))('no room for a line of metrics.jsonl: one line', () => {
+  const run: RunFolder = { path: temporaryFolder(), checkpoints: '' }
+  symlinkSync('/dev/full', join(run.path, 'metrics.jsonl'))
+  const append = () => appendMetrics(run, { step: 1 } as StepRecord)
+  expect(append).toThrow(UserError)
+  expect(append).toThrow(/metrics\.jsonl: cannot be written \(the disk is full\): [^\n]+$/)
 })
 
 describe('metrics.jsonl of a run that goes on', () => {

@@ -63,6 +63,7 @@ describe.skipIf(isLacking('data', 't5-mini'))('data/t5-mini', () => {
   let tokenizer: Tokenizer
   let parameters: Tensors
   let sessions: Record<'encoder' | 'decoder' | 'gradients', Session>
+  const opened: Session[] = []
 
   beforeAll(async () => {
     recorded = JSON.parse(readFileSync(shared('data', 't5-mini', 'recorded.json'), 'utf8')) as Recorded
@@ -76,7 +77,11 @@ describe.skipIf(isLacking('data', 't5-mini'))('data/t5-mini', () => {
       ]),
     )
     const spec: ModelSpec = specOf(config, 'full', {}, { vision: false })
-    const open = (built: BuiltGraph) => openSession(built, weights, { runtime: nativeRuntime, threads: 2 })
+    const open = async (built: BuiltGraph) => {
+      const session = await openSession(built, weights, { runtime: nativeRuntime, threads: 2 })
+      opened.push(session)
+      return session
+    }
     sessions = {
       encoder: await open(encodeGraph(spec)),
       decoder: await open(decodeGraph(spec)),
@@ -85,7 +90,7 @@ describe.skipIf(isLacking('data', 't5-mini'))('data/t5-mini', () => {
   })
 
   afterAll(() => {
-    for (const session of Object.values(sessions)) session.close()
+    for (const session of opened) session.close()
   })
 
   const idsOf = (rows: readonly (readonly number[])[]) => {

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { PictureSource } from '../../datasets/index.js'
 import { UserError } from '../../src/base/index.js'
 import { decodePicture, maxPool, type Picture, poolings, type VisionEncoder, type Windows } from '../index.js'
+import { pixelFormat, readPixels, writePixels } from './pixels.js'
 
 /** Features of a data set's pictures, all of one shape. */
 export interface FeatureSource {
@@ -22,10 +24,19 @@ const mostPositions = 100
 /** Pictures that are decoded at once: enough to keep sharp's threads busy. */
 const decodedAtOnce = 16
 
+/** Where decoded pixels are kept between runs. */
+export interface PixelCache {
+  /** The file that was kept under this key. */
+  find(key: string): string | undefined
+  /** Has a file written under this key, whole or not at all. */
+  keep(key: string, write: (file: string) => void): void
+}
+
 /**
  * Decodes and checks every picture before the first step. Pixels are kept (3 bytes each); features are
  * computed anew for every batch.
  *
+ * @param options.cache spares a later run the decoding of the same bytes
  * @param ids the pictures that will be asked for; repeated ones are decoded once
  * @throws {UserError} a picture that isn't one, has a size that the encoder can't take or gives another
  *   grid than the first; more positions than can be told apart
@@ -34,9 +45,9 @@ export async function openFeatures(
   source: PictureSource,
   ids: Iterable<string>,
   encoder: VisionEncoder,
-  pooling?: Pooling,
+  { pooling, cache }: { readonly pooling?: Pooling | undefined; readonly cache?: PixelCache } = {},
 ): Promise<FeatureSource> {
-  const pictures = await decodeAll(source, [...new Set(ids)])
+  const pictures = await picturesOf(source, [...new Set(ids)], cache)
   const positions = commonPositions([...pictures.values()], encoder)
   const windows = pooling && poolings[pooling.kind](positions, pooling.nBoxes)
   return {
@@ -48,6 +59,28 @@ export async function openFeatures(
       return pool(await encoder.features(picture), encoder.featDim, windows)
     },
   }
+}
+
+/** Most pictures whose pixels are kept: more are a data set that wants a real encoder. */
+const mostKept = 20_000
+
+async function picturesOf(source: PictureSource, ids: readonly string[], cache: PixelCache | undefined) {
+  if (!cache || ids.length > mostKept) return await decodeAll(source, ids)
+  const key = await keyOf(source, ids)
+  const kept = cache.find(key)
+  const names = ids.map((id) => source.where(id))
+  const known = kept && readPixels(kept, names)
+  if (known) return new Map(ids.map((id, i) => [id, known[i]!]))
+  const pictures = await decodeAll(source, ids)
+  cache.keep(key, (file) => writePixels(file, [...pictures.values()]))
+  return pictures
+}
+
+/** A name for these encoded pictures in this order. */
+async function keyOf(source: PictureSource, ids: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(`${pixelFormat}`)
+  for (const id of ids) hash.update(await source.read(id))
+  return `${hash.digest('hex').slice(0, 32)}.pixels`
 }
 
 async function decodeAll(source: PictureSource, ids: readonly string[]): Promise<Map<string, Picture>> {
