@@ -9,7 +9,7 @@
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { methods } from '../../dist/src/methods/index.js'
-import { processMemory } from '../../dist/src/runtime/index.js'
+import { keepHeapSmall, processMemory } from '../../dist/src/runtime/index.js'
 import { openBackbone, Trainer } from '../../dist/src/training/index.js'
 import { visualEmbeddingDefaults } from '../../dist/vl/index.js'
 import { randomBatch, shapes } from './shapes.mjs'
@@ -21,6 +21,7 @@ const { values } = parseArgs({
 const shape = shapes[values.shape]
 const threads = Number(values.threads)
 
+keepHeapSmall()
 const before = processMemory()
 const start = performance.now()
 const backbone = openBackbone(`random:${shape.backbone}`, { cache: values.cache })

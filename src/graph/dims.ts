@@ -8,6 +8,20 @@ export type Shape = readonly Dim[]
 /** Monomial (factors joined by `*`, `''` for the constant) → coefficient. */
 type Polynomial = Map<string, number>
 
+/** Results by their arguments: a graph of thousands of nodes has few distinct dimensions. */
+function remembered<T>(compute: (...dims: readonly Dim[]) => T): (...dims: readonly Dim[]) => T {
+  const known = new Map<string, T>()
+  return (...dims) => {
+    const key = dims.join('|')
+    let result = known.get(key)
+    if (result === undefined) {
+      result = compute(...dims)
+      known.set(key, result)
+    }
+    return result
+  }
+}
+
 function parse(dim: Dim): Polynomial {
   if (typeof dim === 'number') return new Map([['', dim]])
   const terms: Polynomial = new Map()
@@ -29,15 +43,15 @@ function print(polynomial: Polynomial): Dim {
     .join(' + ')
 }
 
-export function sumDims(...dims: readonly Dim[]): Dim {
+export const sumDims = remembered((...dims): Dim => {
   const total: Polynomial = new Map()
   for (const dim of dims) {
     for (const [monomial, c] of parse(dim)) total.set(monomial, (total.get(monomial) ?? 0) + c)
   }
   return print(total)
-}
+})
 
-export function productDims(...dims: readonly Dim[]): Dim {
+export const productDims = remembered((...dims): Dim => {
   let product: Polynomial = new Map([['', 1]])
   for (const dim of dims) {
     const next: Polynomial = new Map()
@@ -51,19 +65,21 @@ export function productDims(...dims: readonly Dim[]): Dim {
     product = next
   }
   return print(product)
-}
+})
 
 export function differenceDims(a: Dim, b: Dim): Dim {
   return sumDims(a, productDims(b, -1))
 }
 
+type Term = { readonly coefficient: number; readonly factors: readonly string[] }
+
 /** The terms of a dimension: each a coefficient and the named sizes it is multiplied with. */
-export function dimTerms(dim: Dim): readonly { coefficient: number; factors: readonly string[] }[] {
-  return [...parse(dim)].map(([monomial, coefficient]) => ({
+export const dimTerms = remembered((dim = 0): readonly Term[] =>
+  [...parse(dim)].map(([monomial, coefficient]) => ({
     coefficient,
     factors: monomial === '' ? [] : monomial.split('*'),
-  }))
-}
+  })),
+)
 
 /**
  * The size of `dim` once the named sizes are known.

@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { type Batch, epochOrder, stepTotals } from '../../vl/tasks/index.js'
 import type { ScoreRow } from '../metrics/index.js'
-import { chooseRuntime, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
+import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
 import {
   checkpointName,
   loadCheckpoint,
@@ -53,6 +53,7 @@ export interface TrainOptions {
  * @throws {UserError} bad data, weights or settings before the first step; a disk or a loss that turned bad after it
  */
 export async function train(config: TrainConfig, options: TrainOptions): Promise<TrainResult> {
+  keepHeapSmall()
   const path = options.output ?? defaultRunFolder(config, new Date())
   if (options.resume === undefined) refuseFolder(path)
   const note = (text: string) => options.report({ kind: 'note', text })

@@ -5,7 +5,8 @@ import { methods } from '../../src/methods/index.js'
 import { gradientGraph, gradientName, type ModelSpec, modelParameters } from '../../src/training/graphs.js'
 import { changed, randomBatch, snapshot, specOf, tinyT5, trainerOf } from '../support/t5.js'
 
-const stacks = ['encoder', 'decoder'] as constconst namesOf = (spec: ModelSpec): string[] =>
+const stacks = ['encoder', 'decoder'] as const
+const namesOf = (spec: ModelSpec): string[] =>
   modelParameters(spec)
     .filter(({ trained }) => trained)
     .map(({ name }) => name)
