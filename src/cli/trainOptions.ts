@@ -57,6 +57,11 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
     kind: kinds.text,
     describe: `what turns a picture into rows: ${visionEncoders.names.join(', ')}`,
   },
+  additionalVisualEmbeddingLayers: {
+    group: model,
+    kind: kinds.wholeFromZero,
+    describe: 'layers of Linear, ReLU and norm behind the projection of pictures',
+  },
   nBoxes: { group: model, kind: kinds.wholeOrNone, describe: 'rows that --downsample leaves of a picture' },
   downsample: {
     group: model,

@@ -19,6 +19,8 @@ export const configSchema = z.strictObject({
   vision: z.string(),
   nBoxes: z.int().positive().nullable(),
   downsample: z.boolean(),
+  /** Layers of Linear, ReLU and norm behind the projection of pictures (the reference's option). */
+  additionalVisualEmbeddingLayers: z.int().nonnegative(),
   dataset: z.string(),
   epochs: z.number().positive(),
   maxSteps: z.int().positive().nullable(),

@@ -52,9 +52,15 @@ export function prepare(
   const backbone = withTokenRows(plain, rows, { cache })
   const method = methods.get(config.method)
   const { featDim } = visionEncoders.get(config.vision)
+  const { additionalVisualEmbeddingLayers } = config
   const spec: ModelSpec = {
     ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
-    vision: { ...visualEmbeddingDefaults, featDim, dModel: backbone.config.dModel },
+    vision: {
+      ...visualEmbeddingDefaults,
+      additionalVisualEmbeddingLayers,
+      featDim,
+      dModel: backbone.config.dModel,
+    },
   }
   checkLayers(config, spec)
   return { backbone, spec, tokenizerPath }
