@@ -27,6 +27,7 @@ export const publicRuntime: Runtime = {
     const { placements, folder, staged } = place(graph, options)
     const session = await ort.InferenceSession.create(lower(graph, { placements }), {
       enableMemPattern: false,
+      graphOptimizationLevel: 'disabled',
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
       ...(options.profilePrefix ? { enableProfiling: true, profileFilePrefix: options.profilePrefix } : {}),
       extra: {

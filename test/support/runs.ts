@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
+import type { Runtime } from '../../src/runtime/index.js'
 import type { PartialConfig } from '../../src/training/config.js'
 import type { TrainEvent, TrainResult } from '../../src/training/events.js'
 import { resolveConfig, train } from '../../src/training/index.js'
@@ -127,13 +128,14 @@ export interface RunOptions {
   /** Interrupts the run at the first event like this. */
   readonly stopAt?: (event: TrainEvent) => boolean
   readonly onEvent?: (event: TrainEvent) => void
+  readonly runtime?: Runtime
 }
 
 /** Three steps of eight samples with two threads, unless `over` says otherwise. */
 export async function runTraining(
   { backbone, dataset, cache }: World,
   over: PartialConfig,
-  { run, resume = false, stopAt, onEvent }: RunOptions,
+  { run, resume = false, stopAt, onEvent, runtime }: RunOptions,
 ): Promise<Told> {
   const settings: PartialConfig = {
     ...{ task: 'vqa', method: 'lst', backbone, dataset, vision: 'patches', seed: 5, threads: 2 },
@@ -146,6 +148,7 @@ export async function runTraining(
   const result = await train(config, {
     ...(resume ? { resume: run } : { output: run }),
     cache,
+    ...(runtime ? { runtime } : {}),
     command: 'vl-lst train',
     signal: stop.signal,
     report(event) {

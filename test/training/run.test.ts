@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { UserError } from '../../src/base/index.js'
+import { chooseRuntime, nativeRuntime, publicRuntime } from '../../src/runtime/index.js'
 import { openBackbone } from '../../src/training/backbone.js'
 import type { TrainEvent } from '../../src/training/events.js'
 import { openModelFolder, openSafetensors } from '../../src/weights/index.js'
@@ -54,6 +55,18 @@ beforeAll(async () => {
   world = await writeWorld(join(folder, 'world'))
   whole = newRun()
   await runTraining(world, five, { run: whole })
+})
+
+test('the public interface of ONNX Runtime trains to the same bits, from weights in two folders', async () => {
+  const run = newRun()
+  await runTraining(world, five, { run, runtime: publicRuntime })
+  expect(digestsOf(run)).toEqual(digestsOf(whole))
+})
+
+test('the C interface is taken where it can be', () => {
+  const said: string[] = []
+  expect(chooseRuntime((text) => said.push(text))).toBe(nativeRuntime)
+  expect(said).toEqual([])
 })
 
 describe('the folder of a run', () => {
