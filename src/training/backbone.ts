@@ -4,7 +4,7 @@
  * written, once, into the cache.
  */
 import { createHash } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { humanBytes, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
@@ -58,6 +58,12 @@ export function openBackbone(
 }
 
 function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
+  if (!existsSync(name)) {
+    const sizes = architectures.names.map((size) => `${randomPrefix}${size}`).join(', ')
+    throw new UserError(
+      `--backbone ${name}: there is no such folder: name a Hugging Face folder, or one of ${sizes}`,
+    )
+  }
   const folder = openModelFolder(name)
   const config = readT5Config(folder.config, join(folder.path, 'config.json'))
   checkWeights(name, config, folder.checkpoint)
