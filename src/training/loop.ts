@@ -1,4 +1,5 @@
 /** A training run from its configuration to its report. */
+import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { type Batch, epochOrder, stepTotals } from '../../vl/tasks/index.js'
 import type { ScoreRow } from '../metrics/index.js'
@@ -63,6 +64,9 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   opening.catch(() => undefined) // thrown where it is awaited
   const threads = config.threads === null ? {} : { threads: config.threads }
   const runtime = options.runtime ?? chooseRuntime(note)
+  const cores = availableParallelism()
+  if ((config.threads ?? 0) > cores)
+    note(`--threads ${config.threads} is more than the ${cores} cores here: steps wait for one another`)
   const trainer = await Trainer.create({
     runtime,
     ...{
