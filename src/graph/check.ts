@@ -1,6 +1,6 @@
 import { type Dim, dimTerms, printShape, productDims } from './dims.js'
 import { ancestors } from './gradient.js'
-import type { Graph } from './lower.js'
+import type { Graph } from './graph.js'
 import { operators } from './operators/index.js'
 import type { Node, Tensor, TensorType } from './tensor.js'
 

@@ -1,7 +1,8 @@
 export { checkGraph } from './check.js'
 export { bindDims, type Dim, evaluateDim, printShape, type Shape, sumDims } from './dims.js'
 export { ancestors, gradients } from './gradient.js'
-export { type Graph, graphOf, lower, type Placement } from './lower.js'
+export { type Graph, graphOf, type Placement } from './graph.js'
+export { lower } from './lower.js'
 export * from './operators/index.js'
 export { printGraph } from './print.js'
 export {

@@ -4,7 +4,7 @@
  */
 import protobuf from 'protobufjs'
 import type { Dim } from './dims.js'
-import type { Placement } from './lower.js'
+import type { Placement } from './graph.js'
 import schema from './onnx.schema.json' with { type: 'json' }
 import { onnxDType } from './operators/cast.js'
 import type { ConstantData, DType, NodeOptions } from './tensor.js'

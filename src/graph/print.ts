@@ -1,6 +1,6 @@
 import { printShape } from './dims.js'
 import { ancestors } from './gradient.js'
-import type { Graph } from './lower.js'
+import type { Graph } from './graph.js'
 import type { Attributes, Tensor } from './tensor.js'
 
 /**

@@ -2,10 +2,9 @@
 import { type RecordedCase, readCase, readValues } from './case.js'
 import { compareCheck, compareTensor, toleranceOf } from './compare.js'
 import { dumpValues } from './dump.js'
-import type { Computed, VerifyContext } from './kind.js'
+import type { Computed, Precision, VerifyContext } from './kind.js'
 import { kinds } from './kinds/index.js'
 import { NotSupported } from './notSupported.js'
-import type { Precision } from './precision.js'
 
 export { type RecordedCase, readCase } from './case.js'
 

@@ -1,7 +1,9 @@
 /** What a kind of case is, for those who add one. */
 import type { RecordedCase, Tolerance } from './case.js'
-import type { Precision } from './precision.js'
 import type { Values } from './values.js'
+
+/** What a case's graph is computed in. */
+export type Precision = 'float32' | 'float64'
 
 export interface VerifyContext {
   /** Threads of one operator (all cores by default). */

@@ -24,10 +24,8 @@ import {
 import { HostTensor, nativeRuntime, type Session, type Tensors } from '../runtime/index.js'
 import { type BuiltGraph, openSession } from '../training/index.js'
 import type { RecordedCase } from './case.js'
-import type { VerifyContext } from './kind.js'
+import type { Precision, VerifyContext } from './kind.js'
 import { readTrain } from './train.js'
-
-export type Precision = 'float32' | 'float64'
 
 /** Relative tolerance from which on float32 is enough: some hundred roundings. */
 const float32Tolerance = 5e-5
