@@ -16,7 +16,7 @@ import {
   tasks,
 } from '../../vl/tasks/index.js'
 import { UserError } from '../base/index.js'
-import { openTokenizer, type Tokenizer } from '../text/index.js'
+import type { Tokenizer } from '../text/index.js'
 import { cachedFile } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
 
@@ -36,7 +36,7 @@ export function tokenRows(tokenizer: Tokenizer): number {
 }
 
 /** @throws {UserError} bad data, by file, row and field; a picture that isn't one */
-export async function openData(config: TrainConfig, tokenizerPath: string, cache: string): Promise<RunData> {
+export async function openData(config: TrainConfig, tokenizer: Tokenizer, cache: string): Promise<RunData> {
   const task = tasks.get(config.task)
   const { splits, pictures } = await openDataSet(config.dataset, { seed: config.seed })
   const ids = Object.values(splits).flatMap((samples) => samples.flatMap((sample) => task.pictures(sample)))
@@ -49,7 +49,7 @@ export async function openData(config: TrainConfig, tokenizerPath: string, cache
     if (!splits[split]?.length)
       throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
   }
-  return { task, splits, tokenizer: remembering(openTokenizer(tokenizerPath)), features }
+  return { task, splits, tokenizer: remembering(tokenizer), features }
 }
 
 function pixelCache(folder: string) {

@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { type Batch, epochOrder, stepTotals } from '../../vl/tasks/index.js'
 import type { ScoreRow } from '../metrics/index.js'
 import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
+import type { Checkpoint } from '../weights/index.js'
 import {
   checkpointName,
   loadCheckpoint,
@@ -16,6 +17,7 @@ import type { TrainConfig } from './config.js'
 import { collatePart, encodeStep, openData, type RunData } from './data.js'
 import type { Report, StepRecord, TrainResult } from './events.js'
 import { Pace } from './pace.js'
+import { elements } from './parameters.js'
 import { Predictor, specialTokens } from './predictor.js'
 import { type Prepared, prepare } from './prepare.js'
 import {
@@ -60,7 +62,7 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   const note = (text: string) => options.report({ kind: 'note', text })
   const prepared = prepare(config, { cache: options.cache, onNote: note })
   // Pictures are decoded while the session is made.
-  const opening = openData(config, prepared.tokenizerPath, options.cache)
+  const opening = openData(config, prepared.tokenizer, options.cache)
   opening.catch(() => undefined) // thrown where it is awaited
   const threads = config.threads === null ? {} : { threads: config.threads }
   const runtime = options.runtime ?? chooseRuntime(note)
@@ -148,12 +150,17 @@ class Run {
     }
   }
 
+  /** The trained parameters as a checkpoint has them. */
+  #load(weights: Checkpoint): void {
+    for (const [name, { value }] of this.#trainer.parameters.parameters)
+      value.floats.set(weights.readFloat32(name))
+  }
+
   #restore(): void {
     const { path, state, weights, optimizer } = loadLastCheckpoint(this.#folder.checkpoints, (text) =>
       this.#options.report({ kind: 'note', text }),
     )
-    for (const [name, { value }] of this.#trainer.parameters.parameters)
-      value.floats.set(weights.readFloat32(name))
+    this.#load(weights)
     this.#trainer.optimizer.restore(
       (name) => optimizer.readFloat32(name),
       new Map(Object.entries(state.counts)),
@@ -168,15 +175,14 @@ class Run {
 
   #start(): void {
     const { data, backbone } = this.#prepared
-    const count = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1)
     const trained = [...this.#trainer.parameters.parameters.values()]
     const frozen = [...backbone.weights.tensors.values()].filter(
       ({ name }) => !this.#trainer.parameters.parameters.has(name),
     )
-    const trainedCount = trained.reduce((sum, { shape }) => sum + count(shape), 0)
+    const trainedCount = trained.reduce((sum, { shape }) => sum + elements(shape), 0)
     this.#options.report({
       ...{ kind: 'start', folder: this.#folder.path, config: this.#config, trained: trainedCount },
-      parameters: trainedCount + frozen.reduce((sum, { shape }) => sum + count(shape), 0),
+      parameters: trainedCount + frozen.reduce((sum, { shape }) => sum + elements(shape), 0),
       samples: Object.fromEntries(
         Object.entries(data.splits).map(([split, samples]) => [split, samples.length]),
       ),
@@ -341,8 +347,7 @@ class Run {
     const best = this.#state.best
     if (best && best.step !== this.#state.step) {
       const { weights } = loadCheckpoint(`${this.#folder.checkpoints}/${checkpointName(best.step)}`)
-      for (const [name, { value }] of this.#trainer.parameters.parameters)
-        value.floats.set(weights.readFloat32(name))
+      this.#load(weights)
     }
     const scores: Record<string, readonly ScoreRow[]> = {}
     for (const split of Object.keys(this.#prepared.data.splits).filter((name) => name !== 'train')) {

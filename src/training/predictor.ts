@@ -77,9 +77,7 @@ export class Predictor {
     scalars: Readonly<Record<string, number>>,
   ) {
     const { task, tokenizer } = data
-    const encoded = samples.map((sample) => ({
-      ...encodeSample(task, sample, tokenizer, targetRandom(0, 0, 0)),
-    }))
+    const encoded = samples.map((sample) => encodeSample(task, sample, tokenizer, targetRandom(0, 0, 0)))
     const batch = await collatePart(data, encoded, specialTokens(this.#spec), {
       samples: samples.length,
       tokens: 1,

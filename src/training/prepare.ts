@@ -3,7 +3,7 @@ import { readers } from '../../datasets/index.js'
 import { visionEncoders, visualEmbeddingDefaults } from '../../vl/index.js'
 import { kebab, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
-import { openTokenizer } from '../text/index.js'
+import { openTokenizer, type Tokenizer } from '../text/index.js'
 import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
 import { tokenRows } from './data.js'
@@ -14,7 +14,7 @@ import { findRun, readConfig } from './runFolder.js'
 export interface Prepared {
   readonly backbone: Backbone
   readonly spec: ModelSpec
-  readonly tokenizerPath: string
+  readonly tokenizer: Tokenizer
 }
 
 /**
@@ -48,8 +48,8 @@ export function prepare(
       `${config.backbone} has no tokenizer.json: name a folder that has one with --tokenizer`,
     )
   }
-  const rows = tokenRows(openTokenizer(tokenizerPath))
-  const backbone = withTokenRows(plain, rows, { cache })
+  const tokenizer = openTokenizer(tokenizerPath)
+  const backbone = withTokenRows(plain, tokenRows(tokenizer), { cache })
   const method = methods.get(config.method)
   const { featDim } = visionEncoders.get(config.vision)
   const { additionalVisualEmbeddingLayers } = config
@@ -63,7 +63,7 @@ export function prepare(
     },
   }
   checkLayers(config, spec)
-  return { backbone, spec, tokenizerPath }
+  return { backbone, spec, tokenizer }
 }
 
 /** Layers named in the method's options must be the backbone's. */
