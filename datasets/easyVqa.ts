@@ -5,16 +5,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Random, UserError } from '../src/base/index.js'
+import { UserError } from '../src/base/index.js'
+import { heldOutPictures } from './holdOut.js'
 import { badRow, type RowFormat, readRows } from './rows.js'
 import type { DataSet, DataSetReader, PictureSource, VqaSample } from './samples.js'
 import { readTar } from './tar.js'
-
-/** The order that picks validation pictures: fixed, so that runs of all seeds are validated alike. */
-const validationSeed = 1
-
-/** What share of the training pictures is held out. */
-const validationShare = 0.1
 
 /** The type of a question is told by its answer. */
 const answersOfType = {
@@ -49,7 +44,7 @@ export const easyVqa: DataSetReader = {
   async read(path) {
     const train = await readSplit(path, 'train')
     const test = await readSplit(path, 'test')
-    const heldOut = validationPictures([...train.pictures.keys()].sort())
+    const heldOut = heldOutPictures(train.pictures.keys())
     return {
       name: 'easy-vqa',
       splits: {
@@ -95,13 +90,6 @@ async function readSplit(path: string, split: 'train' | 'test') {
     },
   )
   return { samples, pictures }
-}
-
-/** Which pictures are held out: the first tenth of a fixed random order of all of them. Ids come sorted. */
-function validationPictures(ids: readonly string[]): ReadonlySet<string> {
-  const order = new Random(validationSeed).permutation(ids.length)
-  const count = Math.max(1, Math.round(ids.length * validationShare))
-  return new Set([...order.subarray(0, count)].map((index) => ids[index]!))
 }
 
 function pictureSource(path: string, pictures: ReadonlyMap<string, Uint8Array>): PictureSource {

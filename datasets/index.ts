@@ -3,11 +3,12 @@ import { registry, UserError } from '../src/base/index.js'
 import { easyVqa } from './easyVqa.js'
 import type { DataSet } from './samples.js'
 import { vqa } from './vqa.js'
+import { vqaOfficial } from './vqaOfficial.js'
 
 export type { DataSet, DataSetReader, PictureSource, Sample, Splits, VqaSample } from './samples.js'
 
 /** Every layout that `--dataset` understands; the first that recognises the path reads it. */
-export const readers = registry('data set layout', [easyVqa, vqa])
+export const readers = registry('data set layout', [easyVqa, vqa, vqaOfficial])
 
 /**
  * Reads and checks a whole data set; pictures stay encoded until a task asks for them.

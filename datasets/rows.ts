@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { gunzipSync } from 'node:zlib'
 import type { z } from 'zod'
 import { UserError } from '../src/base/index.js'
 import { whereJsonStops } from './jsonStop.js'
@@ -11,17 +12,24 @@ export interface RowFormat<T> {
   readonly example: string
   /** Where a row is an array: the names by which the schema knows its places. */
   readonly fields?: readonly string[]
+  /** Where the file is an object: the field that holds the rows. */
+  readonly under?: string
 }
 
 /**
- * Reads a JSON file that is one array, and checks every row.
+ * Reads a JSON file that is one array, or has one in a field, and checks every row.
  *
- * @throws {UserError} the file can't be read, isn't JSON (with row, line and column) or isn't an array;
+ * @throws {UserError} the file can't be read, isn't JSON (with row, line and column) or has no such array;
  *   the first bad row by its index, counted from 0, and its field
  */
 export async function readRows<T>(path: string, format: RowFormat<T>): Promise<T[]> {
-  const rows = parseJson(path, await readBytes(path))
-  if (!Array.isArray(rows)) throw new UserError(`${path} is not an array of rows: a row is ${format.example}`)
+  const { under } = format
+  const content = await readJson(path)
+  const rows = under === undefined ? content : (content as Record<string, unknown> | null)?.[under]
+  if (!Array.isArray(rows)) {
+    const wanted = under === undefined ? 'is not an array of rows' : `has no array "${under}"`
+    throw new UserError(`${path} ${wanted}: a row is ${format.example}`)
+  }
   return rows.map((row: unknown, index) => {
     const given = format.fields ? named(row, format.fields) : row
     const result = format.schema.safeParse(given)
@@ -35,8 +43,22 @@ export function badRow(path: string, index: number, what: string, format: RowFor
   return new UserError(`${path} row ${index} (the first is 0): ${what}: a row is ${format.example}`)
 }
 
-/** @throws {UserError} the file is missing or can't be read */
+/**
+ * A file's bytes, those of `.gz` unpacked.
+ *
+ * @throws {UserError} the file is missing, can't be read or unpacked
+ */
 export async function readBytes(path: string): Promise<Uint8Array> {
+  const bytes = await readStored(path)
+  if (!path.endsWith('.gz')) return bytes
+  try {
+    return gunzipSync(bytes)
+  } catch (error) {
+    throw new UserError(`${path} is not a whole gzip file (${(error as Error).message}): fetch it again`)
+  }
+}
+
+async function readStored(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (error) {
@@ -46,15 +68,15 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-function parseJson(path: string, bytes: Uint8Array): unknown {
-  const text = decodeUtf8(path, bytes)
+/** @throws {UserError} the file can't be read or isn't JSON (with line and column, and the row of an array) */
+export async function readJson(path: string): Promise<unknown> {
+  const text = decodeUtf8(path, await readBytes(path))
   try {
     return JSON.parse(text)
   } catch {
     const { line, column, row } = whereJsonStops(text)
-    throw new UserError(
-      `${path} is not JSON from row ${row}, line ${line}, column ${column} on: mend it there`,
-    )
+    const place = /^\s*\{/.test(text) ? '' : `row ${row}, `
+    throw new UserError(`${path} is not JSON from ${place}line ${line}, column ${column} on: mend it there`)
   }
 }
 

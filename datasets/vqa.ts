@@ -2,11 +2,12 @@
  * VQA v2 as the paper's code stores it (VL-T5's processed files): `vqa/*.json` are arrays of questions
  * with soft labels, pictures are COCO's.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../src/base/index.js'
-import { badRow, type RowFormat, readBytes, readRows } from './rows.js'
+import { findPictures, pictureFiles } from './pictureFiles.js'
+import { badRow, type RowFormat, readRows } from './rows.js'
 import type { DataSet, DataSetReader, PictureSource, Splits, VqaSample } from './samples.js'
 
 /** Which files make which split: Karpathy's division (the paper's tables), else LXMERT's. */
@@ -114,13 +115,7 @@ async function readFiles(
  */
 function openPictures(coco: string): PictureSource {
   const images = join(coco, 'images')
-  const paths = new Map<string, string>()
-  for (const folder of pictureFolders.map((name) => join(images, name)).filter((path) => existsSync(path))) {
-    for (const file of readdirSync(folder)) {
-      const id = /^(.+)\.(jpe?g|png)$/i.exec(file)?.[1]
-      if (id) paths.set(id, join(folder, file))
-    }
-  }
+  const paths = findPictures(pictureFolders.map((name) => join(images, name)))
   if (paths.size === 0) {
     const features = ['clip_features', 'features']
       .map((name) => join(coco, name))
@@ -128,10 +123,5 @@ function openPictures(coco: string): PictureSource {
     const hint = features ? `${features} has features (.h5), which are not read yet` : 'there are no pictures'
     throw new UserError(`${images}: ${hint}: put COCO's pictures into ${pictureFolders.join(', ')} there`)
   }
-  const where = (id: string) => paths.get(id) ?? join(images, id.split('_')[1] ?? '', `${id}.jpg`)
-  return {
-    has: (id) => paths.has(id),
-    where,
-    read: async (id) => await readBytes(where(id)),
-  }
+  return pictureFiles(paths, (id) => join(images, id.split('_')[1] ?? '', `${id}.jpg`))
 }

@@ -14,7 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   weights: [],
   text: [],
   metrics: [],
-  datasets: [],
+  datasets: ['metrics'],
   runtime: ['graph'],
   models: ['graph'],
   methods: ['graph', 'models'],
