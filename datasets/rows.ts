@@ -70,7 +70,7 @@ async function readStored(path: string): Promise<Uint8Array> {
 
 /** @throws {UserError} the file can't be read or isn't JSON (with line and column, and the row of an array) */
 export async function readJson(path: string): Promise<unknown> {
-  const text = decodeUtf8(path, await readBytes(path))
+  const text = await readText(path)
   try {
     return JSON.parse(text)
   } catch {
@@ -80,7 +80,9 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
-function decodeUtf8(path: string, bytes: Uint8Array): string {
+/** @throws {UserError} the file can't be read or isn't UTF-8 */
+export async function readText(path: string): Promise<string> {
+  const bytes = await readBytes(path)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
@@ -94,8 +96,12 @@ function named(row: unknown, fields: readonly string[]): unknown {
   return Object.fromEntries(row.map((value: unknown, i) => [fields[i] ?? `field ${i}`, value]))
 }
 
-/** @param row as the file has it; `given` as the schema saw it */
-function explain(row: unknown, given: unknown, issue: z.core.$ZodIssue): string {
+/**
+ * What is wrong with a row, by its field.
+ *
+ * @param row as the file has it; `given` as the schema saw it
+ */
+export function explain(row: unknown, given: unknown, issue: z.core.$ZodIssue): string {
   if (issue.path.length === 0) return `${show(row)} is ${issue.message}`
   const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], given)
   const field = issue.path.join('.')

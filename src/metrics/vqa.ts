@@ -32,7 +32,8 @@ export const vqaEvaluators = {
 } as const satisfies Record<string, VqaEvaluator>
 
 /**
- * Accuracy of one predicted answer: mean over annotators i of min(1, #{j ≠ i : answer j = prediction} / 3).
+ * Accuracy of one predicted answer: mean over annotators i of min(1, #{j ≠ i : answer j = prediction} / 3). One
+ * annotator alone has no others to agree with, and the answers' equality counts (nothing official: VQA has ten).
  *
  * @param answers what each annotator said, as it was typed; at least one
  * @returns 0 … 1
@@ -42,6 +43,7 @@ export function vqaAccuracy(
   prediction: string,
   evaluator: keyof typeof vqaEvaluators = 'official',
 ): number {
+  if (answers.length === 1) return Number(normaliseAnswer(answers[0]!) === normaliseAnswer(prediction))
   const rules: VqaEvaluator = vqaEvaluators[evaluator]
   const tidied = answers.map(rules.tidy)
   const agreed = new Set(tidied).size === 1
