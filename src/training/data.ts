@@ -1,7 +1,7 @@
 /** A run's data made ready: samples by split, tokens, pictures as features. Everything is checked before a step. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { openDataSet, type Sample } from '../../datasets/index.js'
+import { openDataSet, type PictureSource, type Sample } from '../../datasets/index.js'
 import { visionEncoders } from '../../vl/index.js'
 import {
   type Batch,
@@ -40,16 +40,30 @@ export async function openData(config: TrainConfig, tokenizer: Tokenizer, cache:
   const task = tasks.get(config.task)
   const { splits, pictures } = await openDataSet(config.dataset, { seed: config.seed })
   const ids = Object.values(splits).flatMap((samples) => samples.flatMap((sample) => task.pictures(sample)))
-  const pooling = poolingOf(config)
-  const features = await openFeatures(pictures, ids, visionEncoders.get(config.vision), {
-    pooling,
-    cache: pixelCache(join(cache, 'pictures')),
-  })
+  const features = await openPictures(config, pictures, ids, cache)
   for (const split of ['train', 'validation']) {
     if (!splits[split]?.length)
       throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
   }
   return { task, splits, tokenizer: remembering(tokenizer), features }
+}
+
+/**
+ * Pictures as the features that a run's settings make of them.
+ *
+ * @param cache where decoded pixels are kept, if they are
+ * @throws {UserError} as `openFeatures`
+ */
+export function openPictures(
+  config: TrainConfig,
+  pictures: PictureSource,
+  ids: Iterable<string>,
+  cache?: string,
+): Promise<FeatureSource> {
+  return openFeatures(pictures, ids, visionEncoders.get(config.vision), {
+    pooling: poolingOf(config),
+    ...(cache === undefined ? {} : { cache: pixelCache(join(cache, 'pictures')) }),
+  })
 }
 
 function pixelCache(folder: string) {
