@@ -97,6 +97,19 @@ export const references: Readonly<Record<string, Reference>> = {
   tanh: elementwise((x) => Math.tanh(x!)),
   sigmoid: elementwise((x) => 1 / (1 + Math.exp(-x!))),
   relu: elementwise((x) => Math.max(0, x!)),
+  erf: elementwise((x) => {
+    const [steps, width] = [4000, x! / 4000]
+    const weight = (i: number) => (i === 0 || i === steps ? 1 : i % 2 ? 4 : 2) // Simpson's rule
+    const heights = Array.from({ length: steps + 1 }, (_, i) => weight(i) * Math.exp(-((i * width) ** 2)))
+    return (2 / Math.sqrt(Math.PI)) * (width / 3) * total(heights)
+  }),
+  quickGelu: elementwise((x) => x! / (1 + Math.exp(-1.702 * x!))),
+  argMax: ([x]) => [
+    (index) => {
+      const row = x!.row([...index, 0])
+      return row.indexOf(Math.max(...row))
+    },
+  ],
   greater: truth((a, b) => a > b),
   less: truth((a, b) => a < b),
   equal: truth((a, b) => a === b),
