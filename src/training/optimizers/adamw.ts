@@ -1,16 +1,23 @@
 /**
- * AdamW (Loshchilov and Hutter 2019) in the form of transformers 4.2.1 to 4.6.0, not torch's. With t a parameter's own
- * step count from 1:
+ * AdamW (Loshchilov and Hutter 2019) in two forms. With t a parameter's own step count from 1:
  *
  *     m ← β₁ m + (1 − β₁) g
  *     v ← β₂ v + (1 − β₂) g²
+ *
+ * `adamw`, the form of transformers 4.2.1 to 4.6.0:
+ *
  *     p ← p − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)        ε outside the bias correction
  *     p ← p − η · decay · p                                  after the update, on the updated p
+ *
+ * `adamw-torch`, torch's own:
+ *
+ *     p ← p − η · decay · p                                  before the update
+ *     p ← p − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)      ε inside the bias correction
  *
  * One small graph over flat memory, run in place chunk by chunk; a chunk reaches across parameters that share decay
  * and step count. Corrections are computed in float64.
  */
-import { add, div, graphOf, input, mul, sqrt, square, sub } from '../../graph/index.js'
+import { add, div, graphOf, input, mul, sqrt, square, sub, type Tensor } from '../../graph/index.js'
 import type { Parameter, ParameterStore, Slabs } from '../parameters.js'
 import { createLanes, type Lanes } from './lanes.js'
 import {
@@ -27,42 +34,86 @@ import { Scalars } from './scalars.js'
 const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-6, weightDecay: 0 }
 type Options = typeof defaults
 
-export const adamw = defineOptimizer({
-  name: 'adamw',
-  summary: 'AdamW in transformers’ form: decay after the update, epsilon outside the bias correction',
-  defaults,
-  async create(store, options, context) {
-    return new AdamW(store, options, await createLanes(updateGraph(options), context))
+/** What tells the forms apart. */
+interface Form {
+  /** The new value of a chunk. */
+  update(value: Tensor, mean: Tensor, variance: Tensor, options: Options): Tensor
+  /** At step t, by which bias correction. */
+  factors(t: number, options: Options): { readonly rate: number; readonly root: number }
+}
+
+const transformersForm: Form = {
+  update(value, mean, variance, { epsilon, weightDecay }) {
+    const update = mul(div(mean, add(sqrt(variance), epsilon)), input('rate', []))
+    const updated = sub(value, update)
+    return weightDecay > 0 ? sub(updated, mul(updated, input('decay', []))) : updated
   },
-})
+  factors: (t, { beta1, beta2 }) => ({ rate: Math.sqrt(1 - beta2 ** t) / (1 - beta1 ** t), root: 1 }),
+}
+
+const torchForm: Form = {
+  update(value, mean, variance, { epsilon, weightDecay }) {
+    const decayed = weightDecay > 0 ? sub(value, mul(value, input('decay', []))) : value
+    const denominator = add(mul(sqrt(variance), input('root', [])), epsilon)
+    return sub(decayed, mul(div(mean, denominator), input('rate', [])))
+  },
+  factors: (t, { beta1, beta2 }) => ({ rate: 1 / (1 - beta1 ** t), root: 1 / Math.sqrt(1 - beta2 ** t) }),
+}
+
+const row = (name: string, summary: string, rowDefaults: Options, form: Form) =>
+  defineOptimizer({
+    name,
+    summary,
+    defaults: rowDefaults,
+    async create(store, options, context) {
+      return new AdamW(store, options, form, await createLanes(updateGraph(options, form), context))
+    },
+  })
+
+export const adamw = row(
+  'adamw',
+  'AdamW in transformers’ form: decay after the update, epsilon outside the bias correction',
+  defaults,
+  transformersForm,
+)
+
+export const adamwTorch = row(
+  'adamw-torch',
+  'AdamW in torch’s form: decay before the update, epsilon inside the bias correction',
+  { ...defaults, epsilon: 1e-8 },
+  torchForm,
+)
 
 /**
  * @returns one chunk's update. Each input is read before the output over the same memory is written: `value` by the
- *   last node but the decay's, `mean` and `variance` by the node that makes the new one from them.
+ *   nodes before the last, `mean` and `variance` by the node that makes the new one from them.
  */
-function updateGraph({ beta1, beta2, epsilon, weightDecay }: Options) {
+function updateGraph(options: Options, form: Form) {
   const flat = (name: string) => input(name, ['chunk'])
   const gradient = flat('gradient')
-  const mean = add(mul(flat('mean'), beta1), mul(gradient, input('meanShare', [])))
-  const variance = add(mul(flat('variance'), beta2), square(mul(gradient, input('varianceShare', []))))
-  const update = mul(div(mean, add(sqrt(variance), epsilon)), input('rate', []))
-  const updated = sub(flat('value'), update)
-  const value = weightDecay > 0 ? sub(updated, mul(updated, input('decay', []))) : updated
+  const mean = add(mul(flat('mean'), options.beta1), mul(gradient, input('meanShare', [])))
+  const variance = add(
+    mul(flat('variance'), options.beta2),
+    square(mul(gradient, input('varianceShare', []))),
+  )
+  const value = form.update(flat('value'), mean, variance, options)
   return graphOf({ newValue: value, newMean: mean, newVariance: variance })
 }
 
 class AdamW implements Optimizer {
   readonly #store: ParameterStore
   readonly #options: Options
+  readonly #form: Form
   readonly #lanes: Lanes
   readonly #mean: Slabs
   readonly #variance: Slabs
   readonly #counts: StepCounts
-  readonly #scalars = new Scalars('meanShare', 'varianceShare', 'rate', 'decay')
+  readonly #scalars = new Scalars('meanShare', 'varianceShare', 'rate', 'root', 'decay')
 
-  constructor(store: ParameterStore, options: Options, lanes: Lanes) {
+  constructor(store: ParameterStore, options: Options, form: Form, lanes: Lanes) {
     this.#store = store
     this.#options = options
+    this.#form = form
     this.#lanes = lanes
     this.#mean = store.slabs()
     this.#variance = store.slabs()
@@ -90,11 +141,12 @@ class AdamW implements Optimizer {
 
   #setScalars(parameter: Parameter, { learningRate, gradientScale }: StepSettings): void {
     const { beta1, beta2, weightDecay } = this.#options
-    const t = this.#counts.of(parameter)
+    const { rate, root } = this.#form.factors(this.#counts.of(parameter), this.#options)
     this.#scalars.set({
       meanShare: gradientScale * (1 - beta1),
       varianceShare: gradientScale * Math.sqrt(1 - beta2),
-      rate: (learningRate * Math.sqrt(1 - beta2 ** t)) / (1 - beta1 ** t),
+      rate: learningRate * rate,
+      root,
       decay: parameter.decays ? learningRate * weightDecay : 0,
     })
   }
