@@ -1,6 +1,8 @@
 import { registry } from '../src/base/index.js'
 import { patches } from './patches.js'
 
+export { type ClipConfig, readClipConfig } from './clip/config.js'
+export { clipParameters, contrastiveGraph, textGraph, visionGraph } from './clip/graphs.js'
 export {
   type VisualEmbeddingOptions,
   visualEmbedding,

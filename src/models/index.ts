@@ -1,4 +1,5 @@
 export { architectures } from './architectures.js'
+export { type BuiltGraph, builtGraph, gradientName, parametersOf, trainedGradients } from './built.js'
 export { readT5Config, type T5Config } from './config.js'
 export { type DropoutSource, hashedDropout, noDropout } from './dropout.js'
 export { initialise } from './initialise.js'
@@ -18,6 +19,7 @@ export {
   biasTable,
   blockedCross,
   type CrossAttention,
+  causalBias,
   decoderBias,
   embed,
   encoderBias,

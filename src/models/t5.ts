@@ -176,16 +176,17 @@ export function encoderBias(table: Tensor | undefined, textMask: Tensor, picture
   return add(bias, mask)
 }
 
-/** Bias of a decoder's self attention: positions before only; [1, h, t, t]. */
-export function decoderBias(table: Tensor | undefined, length: Dim): Tensor {
+/** 0 where a position may look at another, which is not behind it, and `blocked` elsewhere; [1, 1, t, t]. */
+export function causalBias(length: Dim, blocked: number): Tensor {
   const query = reshape(range(length), [length, 1])
   const key = reshape(range(length), [1, length])
-  const causal = reshape(where(less(query, key), blockedSelf, cast(mul(query, 0), 'float32')), [
-    1,
-    1,
-    length,
-    length,
-  ])
+  const bias = where(less(query, key), blocked, cast(mul(query, 0), 'float32'))
+  return reshape(bias, [1, 1, length, length])
+}
+
+/** Bias of a decoder's self attention: positions before only; [1, h, t, t]. */
+export function decoderBias(table: Tensor | undefined, length: Dim): Tensor {
+  const causal = causalBias(length, blockedSelf)
   return table ? add(relativeBias(table, length, length, false), causal) : causal
 }
 

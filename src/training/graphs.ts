@@ -8,9 +8,6 @@ import {
   add,
   clamp,
   type Dim,
-  type Graph,
-  gradients,
-  graphOf,
   input,
   logSoftmax,
   mul,
@@ -23,12 +20,16 @@ import {
 } from '../graph/index.js'
 import type { EncoderState, Method } from '../methods/index.js'
 import {
+  type BuiltGraph,
   buildModel,
+  builtGraph,
   hashedDropout,
   type ModelBuild,
   type ParameterSpec,
+  parametersOf,
   sharedTable,
   type T5Config,
+  trainedGradients,
 } from '../models/index.js'
 
 /** What is trained: a backbone, a method with its options, and pictures or none. */
@@ -44,16 +45,7 @@ export interface ModelSpec {
 
 export type Trace = (name: string, value: Tensor) => void
 
-/** A graph together with the parameters that its model has. */
-export interface BuiltGraph {
-  readonly graph: Graph
-  readonly parameters: readonly ParameterSpec[]
-}
-
 const batchAnd = (...rest: readonly Dim[]): Shape => ['batch', ...rest]
-
-/** Name of the output that holds a parameter's gradient. */
-export const gradientName = (parameter: string): string => `grad/${parameter}`
 
 /**
  * Inputs: those of {@link forward}, `labels` int64 [batch, target] (negative: no loss), `lossWeights`
@@ -76,30 +68,24 @@ export function gradientGraph(
   const tokenLoss = neg(pick(logSoftmax(logits), clamp(labels, 0, spec.config.vocabSize - 1)))
   const labelLoss = mul(sum(mul(tokenLoss, lossWeights)), labelFactor)
   const loss = penalty ? add(labelLoss, mul(penalty, input('penaltyWeight', []))) : labelLoss
-  const trained = [...model.parameters.values()].filter(({ spec: parameter }) => parameter.trained)
-  const computed = gradients(
-    loss,
-    trained.map(({ tensor }) => tensor),
+  return builtGraph(
+    { loss, ...options.extra?.({ logits, tokenLoss }), ...trainedGradients(loss, model) },
+    model,
   )
-  const outputs: Record<string, Tensor> = { loss, ...options.extra?.({ logits, tokenLoss }) }
-  for (const [i, gradient] of computed.entries()) {
-    if (gradient) outputs[gradientName(trained[i]!.spec.name)] = gradient
-  }
-  return finish(outputs, model)
 }
 
 /** All parameters that a model has, without building its gradients. */
 export function modelParameters(spec: ModelSpec): readonly ParameterSpec[] {
   const model = startModel(spec, 0)
   forward(spec, model)
-  return specsOf(model)
+  return parametersOf(model)
 }
 
 /** Inputs: those of the encoder. Outputs: the encoder's state by name, `state/NAME`. */
 export function encodeGraph(spec: ModelSpec): BuiltGraph {
   const model = startModel(spec, 0)
   const state = encode(spec, model)
-  return finish(
+  return builtGraph(
     Object.fromEntries(Object.entries(state).map(([name, tensor]) => [stateName(name), tensor])),
     model,
   )
@@ -120,7 +106,7 @@ export function decodeGraph(spec: ModelSpec): BuiltGraph {
   const model = startModel(spec, 0)
   const ids = input('decoderInputIds', batchAnd('target'), 'int64')
   const { logits } = spec.method.decode(state, ids, { ...contextOf(spec, model), lastOnly: true })
-  return finish({ logits: reshape(logits, batchAnd(spec.config.vocabSize)) }, model)
+  return builtGraph({ logits: reshape(logits, batchAnd(spec.config.vocabSize)) }, model)
 }
 
 const stateName = (name: string): string => `state/${name}`
@@ -181,10 +167,3 @@ function contextOf(spec: ModelSpec, model: ModelBuild, trace?: Trace) {
   }
   return { root: model.root, config, options, inputs: scalarInputs.get(model)!, ...(trace ? { trace } : {}) }
 }
-
-function finish(outputs: Record<string, Tensor>, model: ModelBuild): BuiltGraph {
-  const graph = graphOf(outputs)
-  return { graph, parameters: specsOf(model) }
-}
-
-const specsOf = (model: ModelBuild) => [...model.parameters.values()].map(({ spec }) => spec)

@@ -4,11 +4,9 @@ export type { Report, StepRecord, TrainEvent, TrainResult } from './events.js'
 export { batchFeeds, encoderFeeds, type StepPlace, scalarFeeds } from './feeds.js'
 export { type Decoding, type Generated, generateGreedy } from './generate.js'
 export {
-  type BuiltGraph,
   decodeGraph,
   encodeGraph,
   gradientGraph,
-  gradientName,
   type ModelSpec,
   modelParameters,
 } from './graphs.js'

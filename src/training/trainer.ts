@@ -4,10 +4,11 @@
 
 import type { Batch } from '../../vl/tasks/index.js'
 import { UserError } from '../base/index.js'
+import { gradientName } from '../models/index.js'
 import { nativeRuntime, type Runtime, type Session, type Tensors } from '../runtime/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import { batchFeeds, dropoutFeeds, type StepPlace, scalarFeeds } from './feeds.js'
-import { gradientGraph, gradientName, type ModelSpec } from './graphs.js'
+import { gradientGraph, type ModelSpec } from './graphs.js'
 import {
   type Accumulator,
   clippingScale,

@@ -1,8 +1,7 @@
 /** How a model's parameters meet a checkpoint. */
-import { initialise, type ParameterSpec } from '../models/index.js'
+import { type BuiltGraph, initialise, type ParameterSpec } from '../models/index.js'
 import type { FrozenWeight, Runtime, Session } from '../runtime/index.js'
 import type { Checkpoint } from '../weights/index.js'
-import type { BuiltGraph } from './graphs.js'
 import type { ParameterStore } from './parameters.js'
 
 /**

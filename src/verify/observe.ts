@@ -1,6 +1,7 @@
 /** The gradient graph of a case, with the intermediate values that the case wants to see. */
 import { expand, type Tensor } from '../graph/index.js'
-import { type BuiltGraph, gradientGraph, type ModelSpec } from '../training/index.js'
+import type { BuiltGraph } from '../models/index.js'
+import { gradientGraph, type ModelSpec } from '../training/index.js'
 
 /** Outputs beside loss and gradients: what the case calls them, without `want/`. */
 const outputOf = (name: string) => `want/${name}`

@@ -12,7 +12,7 @@ import type { Checkpoint } from '../weights/index.js'
 export function openParameters(
   parameters: readonly ParameterSpec[],
   weights: Checkpoint,
-  decays: (name: string) => boolean = () => false,
+  decays: (name: string, shape: readonly number[]) => boolean = () => false,
 ): ParameterStore {
   for (const { name, shape } of parameters) {
     const given = weights.tensors.get(name)?.shape
@@ -22,7 +22,9 @@ export function openParameters(
     }
   }
   const trained = parameters.filter((parameter) => parameter.trained)
-  const store = new ParameterStore(trained.map(({ name, shape }) => ({ name, shape, decays: decays(name) })))
+  const store = new ParameterStore(
+    trained.map(({ name, shape }) => ({ name, shape, decays: decays(name, shape) })),
+  )
   startValues(store, trained, weights, 0)
   return store
 }

@@ -21,8 +21,9 @@ import {
   square,
   type Tensor,
 } from '../graph/index.js'
+import type { BuiltGraph } from '../models/index.js'
 import { HostTensor, nativeRuntime, type Session, type Tensors } from '../runtime/index.js'
-import { type BuiltGraph, openSession } from '../training/index.js'
+import { openSession } from '../training/index.js'
 import type { RecordedCase } from './case.js'
 import type { Precision, VerifyContext } from './kind.js'
 import { readTrain } from './train.js'

@@ -1,23 +1,26 @@
 /** Runs a case's steps as training does, and gathers what the case wants to see of them. */
-import { ignoredLabel } from '../../vl/tasks/index.js'
-import type { Tensors } from '../runtime/index.js'
-import { gradientName } from '../training/index.js'
+import { gradientName } from '../models/index.js'
 import { type RecordedCase, readValues } from './case.js'
+import { readClipSubject } from './clip.js'
 import { trainingFaults } from './faults.js'
 import type { Computed, VerifyContext } from './kind.js'
 import { precisionOf } from './precision.js'
 import { backward, type CaseRun, type Clipping, clip, closeRun, openRun, update } from './run.js'
-import { copyOf, floats, integers, numbersOf, type Values, vector } from './values.js'
+import { readT5Subject } from './t5.js'
+import { readTrain } from './train.js'
+import { copyOf, floats, type Values, vector } from './values.js'
 
 /**
  * Of step 0 the loss, gradients and intermediate values; losses, rates and norms of every step; the parameters after
  * the last. Without steps: step 0 alone, and nothing is updated.
  */
 export async function replay(recorded: RecordedCase, context: VerifyContext): Promise<Computed> {
-  const run = await openRun(recorded, context)
+  const settings = readTrain(recorded)
+  const readSubject = recorded.json.model?.model_type === 'clip' ? readClipSubject : readT5Subject
+  const run = await openRun(recorded, readSubject(recorded, settings), settings, context)
   try {
     const values = new Map<string, Values>()
-    const loss = await backward(run, 0, (outputs) => observe(run, outputs, values))
+    const loss = await backward(run, 0, (outputs) => run.observe(outputs, values))
     values.set('want/loss', floats([], [loss]))
     const clipping = await clip(run)
     addGradients(run, clipping, values)
@@ -63,35 +66,4 @@ function addGradients(
     const scaled = gradient.floats.map((value) => value * factor)
     values.set(gradientName(name), floats(gradient.shape, scaled))
   }
-}
-
-/** The intermediate values of the first part of the batch. */
-function observe({ task, parts }: CaseRun, outputs: Tensors, values: Map<string, Values>): void {
-  for (const [name, tensor] of Object.entries(outputs))
-    if (name.startsWith('want/')) values.set(name, copyOf(tensor))
-  const tokenLoss = values.get('want/token_loss')
-  if (tokenLoss) values.set('want/token_loss', withoutIgnored(tokenLoss, parts[0]!.batch.labels))
-  const logits = values.get('want/logits')
-  const { trueId, falseId } = task
-  if (logits && trueId !== undefined && falseId !== undefined)
-    values.set('want/pred_ans_id', truths(logits, trueId, falseId))
-}
-
-/** 0 where a label has no loss. */
-function withoutIgnored(losses: Values, labels: BigInt64Array): Values {
-  const counts = (i: number) => Number(labels[i]) !== ignoredLabel
-  return floats(
-    losses.shape,
-    numbersOf(losses).map((loss, i) => (counts(i) ? loss : 0)),
-  )
-}
-
-/** 1 where the first place of a sample says true rather than false. */
-function truths({ shape, data }: Values, trueId: number, falseId: number): Values {
-  const [batch = 0, target = 0, vocabulary = 0] = shape
-  const answers = Array.from({ length: batch }, (_, sample) => {
-    const first = sample * target * vocabulary
-    return data[first + trueId]! > data[first + falseId]! ? 1 : 0
-  })
-  return integers([batch], answers)
 }

@@ -1,36 +1,37 @@
 /** A case's model in training: what steps need, put together from the parts that training uses. */
-import { float32, nativeRuntime, type Tensors } from '../runtime/index.js'
+import { type BuiltGraph, gradientName } from '../models/index.js'
+import { nativeRuntime, type Tensors } from '../runtime/index.js'
 import {
   type Accumulator,
-  type BuiltGraph,
-  batchFeeds,
   clippingScale,
   createAccumulator,
   createNorm,
   type GradientNorm,
-  gradientName,
   type Optimizer,
   optimizers,
   type ParameterStore,
-  scalarFeeds,
 } from '../training/index.js'
-import { type CaseBatch, checkInputs, readParts } from './batch.js'
 import type { RecordedCase } from './case.js'
 import type { VerifyContext } from './kind.js'
-import { type CaseModel, readModel } from './model.js'
-import { observedGraph } from './observe.js'
 import { openParameters } from './parameters.js'
 import { type CaseSession, openCaseSession } from './precision.js'
-import { type CaseTask, readTask } from './task.js'
-import { readTrain, type TrainSettings } from './train.js'
+import type { TrainSettings } from './train.js'
+import type { Values } from './values.js'
 
-export interface CaseRun extends CaseModel {
-  readonly recorded: RecordedCase
-  readonly task: CaseTask
-  readonly settings: TrainSettings
+/** What is trained: a model's gradient graph, and what it is fed with. */
+export interface Subject {
   readonly built: BuiltGraph
-  /** A step's batch. */
-  readonly parts: readonly CaseBatch[]
+  /** Parts that a step's batch is cut into. */
+  readonly parts: number
+  /** Inputs of a part but for the parameters, made anew. */
+  feeds(part: number, step: number): Tensors
+  /** Gathers what a case wants to see of the first part of step 0, beside its loss and gradients. */
+  observe(outputs: Tensors, values: Map<string, Values>): void
+}
+
+export interface CaseRun extends Subject {
+  readonly recorded: RecordedCase
+  readonly settings: TrainSettings
   readonly store: ParameterStore
   /** Trained parameters that the loss doesn't depend on. */
   readonly without: ReadonlySet<string>
@@ -41,13 +42,13 @@ export interface CaseRun extends CaseModel {
 }
 
 /** @throws {NotSupported} what the case asks for and the program doesn't have */
-export async function openRun(recorded: RecordedCase, context: VerifyContext): Promise<CaseRun> {
-  const model = readModel(recorded)
-  const task = readTask(recorded)
-  const settings = readTrain(recorded)
-  checkInputs(recorded)
-  const parts = readParts(recorded, model, task, settings.accumulate)
-  const built = observedGraph(model.spec, wantedNames(recorded))
+export async function openRun(
+  recorded: RecordedCase,
+  subject: Subject,
+  settings: TrainSettings,
+  context: VerifyContext,
+): Promise<CaseRun> {
+  const { built } = subject
   const store = openParameters(built.parameters, recorded.weights, settings.decays)
   const names = [...store.parameters.keys()]
   const session = await openCaseSession(built, recorded, context)
@@ -55,16 +56,13 @@ export async function openRun(recorded: RecordedCase, context: VerifyContext): P
   const { threads } = context
   const runtime = { runtime: nativeRuntime, ...(threads ? { threads } : {}) }
   return {
-    ...{ ...model, recorded, task, settings, built, parts, store, session },
+    ...{ ...subject, recorded, settings, store, session },
     without: new Set(names.filter((parameter) => !built.graph.outputs.has(gradientName(parameter)))),
     optimizer: await optimizers.get(name).create(store, options, runtime),
     norm: await createNorm(store, runtime),
     accumulator: await createAccumulator(store, runtime),
   }
 }
-
-const wantedNames = ({ expected }: RecordedCase): string[] =>
-  [...expected.tensors.keys()].flatMap((name) => /^want\/(.+)/.exec(name)?.[1] ?? [])
 
 export function closeRun({ session, optimizer, norm, accumulator, store }: CaseRun): void {
   for (const resource of [session, optimizer, norm, accumulator]) resource.close()
@@ -84,9 +82,9 @@ export async function backward(
 ): Promise<number> {
   const { parts, accumulator, without } = run
   let total = 0
-  for (const [i, part] of parts.entries()) {
+  for (let i = 0; i < parts; i++) {
     if (i > 0) accumulator.keep(without)
-    const outputs = await runPart(run, part, step)
+    const outputs = await runPart(run, i, step)
     if (i > 0) await accumulator.add(without)
     total += outputs.loss!.floats[0]!
     if (i === 0) onFirst?.(outputs)
@@ -97,13 +95,9 @@ export async function backward(
 
 const isGradient = (name: string) => name.startsWith(gradientName(''))
 
-async function runPart(run: CaseRun, { batch, images }: CaseBatch, step: number): Promise<Tensors> {
-  const { session, store, without, settings } = run
-  const given = {
-    ...batchFeeds(batch, images),
-    ...scalarFeeds(scalarsAt(run, step)),
-    penaltyWeight: float32([], [1 / (batch.batch * settings.accumulate)]),
-  }
+async function runPart(run: CaseRun, part: number, step: number): Promise<Tensors> {
+  const { session, store, without } = run
+  const given = run.feeds(part, step)
   const parameters = [...store.parameters.values()]
   const feeds = { ...given, ...Object.fromEntries(parameters.map(({ name, value }) => [name, value])) }
   const reached = parameters.filter(({ name }) => !without.has(name))
@@ -113,12 +107,6 @@ async function runPart(run: CaseRun, { batch, images }: CaseBatch, step: number)
   } finally {
     for (const tensor of Object.values(given)) tensor.release()
   }
-}
-
-/** The method's scheduled inputs, which follow the epoch. */
-function scalarsAt({ spec, settings }: CaseRun, step: number): Readonly<Record<string, number>> {
-  const { steps, stepsPerEpoch, epochs = Math.max(1, Math.ceil(steps / stepsPerEpoch)) } = settings
-  return spec.method.schedules?.(spec.options, Math.floor(step / stepsPerEpoch), epochs) ?? {}
 }
 
 /** What an update did to the gradients. */
@@ -134,10 +122,14 @@ export async function clip({ norm, without, settings }: CaseRun): Promise<Clippi
   return { norm: measured, scale: clippingScale(measured, settings.maxGradNorm) }
 }
 
-export function update(
-  { optimizer, without }: CaseRun,
+export async function update(
+  { optimizer, store, settings, without }: CaseRun,
   learningRate: number,
   { scale }: Clipping,
 ): Promise<void> {
-  return optimizer.step({ learningRate, gradientScale: scale, without })
+  await optimizer.step({ learningRate, gradientScale: scale, without })
+  for (const [name, [low, high]] of settings.clamps) {
+    const values = store.parameters.get(name)?.value.floats
+    values?.set(values.map((value) => Math.min(high, Math.max(low, value))))
+  }
 }

@@ -7,7 +7,8 @@ import { checkOptions, only, type Rules, readOptions, to } from './options.js'
 
 const rules: Rules = {
   optimizer: to('optimizer'),
-  variant: only('hf'),
+  variant: to('variant'),
+  clamp_logit_scale: to('clampLogitScale'),
   lr: to('learningRate'),
   learning_rate: to('learningRate'),
   betas: to('betas'),
@@ -33,13 +34,16 @@ const count = z.int().nonnegative()
 
 const schema = z.object({
   optimizer: z.string().default('adamw'),
+  /** The form of AdamW. */
+  variant: z.enum(['hf', 'torch']).default('hf'),
   learningRate: z.number().default(0),
   betas: z.tuple([z.number(), z.number()]).optional(),
   beta1: z.number().default(0.9),
   beta2: z.number().default(0.999),
   epsilon: z.number(),
   weightDecay: z.number(),
-  noDecay: z.array(z.string()).default(['bias', 'LayerNorm.weight']),
+  noDecay: z.union([z.array(z.string()), z.enum(['none', 'ndim<2'])]).default(['bias', 'LayerNorm.weight']),
+  clampLogitScale: z.number().optional(),
   maxGradNorm: z.number(),
   schedule: z.string().default('linear'),
   warmupSteps: count.default(0),
@@ -73,7 +77,9 @@ export interface TrainSettings {
   readonly stepsPerEpoch: number
   readonly weightDecay: number
   rateAt(step: number): number
-  decays(name: string): boolean
+  decays(name: string, shape: readonly number[]): boolean
+  /** Parameters that every update leaves between two bounds. */
+  readonly clamps: readonly (readonly [name: string, bounds: readonly [low: number, high: number]])[]
 }
 
 /** A case that says nothing of training looks at one step and updates nothing. */
@@ -86,8 +92,17 @@ export function readTrain(
 ): TrainSettings {
   const dialect = Object.hasOwn(section, 'learning_rate') ? 'text' : 'vision'
   const given = { ...defaults[dialect], ...readOptions('train', section, rules) }
-  const { betas, optimizer, schedule: scheduleName, noDecay, ...read } = checkOptions('train', given, schema)
-  const known = optimizerOptions[optimizer]
+  const {
+    betas,
+    optimizer: base,
+    variant,
+    schedule: scheduleName,
+    noDecay,
+    clampLogitScale,
+    ...read
+  } = checkOptions('train', given, schema)
+  const known = optimizerOptions[base]
+  const optimizer = variant === 'torch' ? `${base}-torch` : base
   if (!known || !optimizers.names.includes(optimizer)) throw new NotSupported(`optimizer ${optimizer}`)
   if (!schedules.names.includes(scheduleName)) throw new NotSupported(`schedule ${scheduleName}`)
   const schedule = schedules.get(scheduleName)
@@ -97,6 +112,13 @@ export function readTrain(
     epochs: read.epochs,
     optimizer: { name: optimizer, options: Object.fromEntries(known.map((name) => [name, options[name]])) },
     rateAt: (step) => learningRateAt(step, schedule, read),
-    decays: (name) => !noDecay.some((part) => name.includes(part)),
+    decays: decayRule(noDecay),
+    clamps: clampLogitScale === undefined ? [] : [['logit_scale', [0, clampLogitScale]]],
   }
+}
+
+function decayRule(noDecay: z.infer<typeof schema>['noDecay']): TrainSettings['decays'] {
+  if (noDecay === 'none') return () => true
+  if (noDecay === 'ndim<2') return (_, shape) => shape.length >= 2
+  return (name) => !noDecay.some((part) => name.includes(part))
 }

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { UserError } from '../../src/base/index.js'
 import { methods } from '../../src/methods/index.js'
-import { gradientGraph, gradientName, type ModelSpec, modelParameters } from '../../src/training/graphs.js'
+import { gradientName } from '../../src/models/index.js'
+import { gradientGraph, type ModelSpec, modelParameters } from '../../src/training/graphs.js'
 import { changed, randomBatch, snapshot, specOf, tinyT5, trainerOf } from '../support/t5.js'
 
 const stacks = ['encoder', 'decoder'] as const

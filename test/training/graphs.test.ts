@@ -1,8 +1,9 @@
 /** Prediction computes what training computes: the same logits, place by place, from graphs of their own. */
 import { expect, test } from 'vitest'
+import type { BuiltGraph } from '../../src/models/index.js'
 import { int64, nativeRuntime, type Tensors } from '../../src/runtime/index.js'
 import { batchFeeds, encoderFeeds, scalarFeeds } from '../../src/training/feeds.js'
-import { type BuiltGraph, decodeGraph, encodeGraph, gradientGraph } from '../../src/training/graphs.js'
+import { decodeGraph, encodeGraph, gradientGraph } from '../../src/training/graphs.js'
 import { ParameterStore } from '../../src/training/parameters.js'
 import { openSession, startValues } from '../../src/training/weights.js'
 import { randomBatch, specOf, tinyT5 } from '../support/t5.js'

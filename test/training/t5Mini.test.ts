@@ -1,17 +1,12 @@
 /** `data/t5-mini`: a T5 that has read English gives what transformers and torch compute from it in float64. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { BuiltGraph } from '../../src/models/index.js'
 import { float32, int64, nativeRuntime, type Session, type Tensors } from '../../src/runtime/index.js'
 import { openTokenizer, padBatch, type Tokenizer } from '../../src/text/index.js'
 import { type Backbone, openBackbone } from '../../src/training/backbone.js'
 import { generateGreedy } from '../../src/training/generate.js'
-import {
-  type BuiltGraph,
-  decodeGraph,
-  encodeGraph,
-  gradientGraph,
-  type ModelSpec,
-} from '../../src/training/graphs.js'
+import { decodeGraph, encodeGraph, gradientGraph, type ModelSpec } from '../../src/training/graphs.js'
 import { openSession } from '../../src/training/weights.js'
 import { specOf } from '../support/t5.js'
 import { folderOfFile, isLacking, shared } from '../support/weights.js'

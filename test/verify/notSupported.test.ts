@@ -35,7 +35,7 @@ describe('not supported', () => {
     ['vision option novelty = null', vision, (json) => (json.vision.novelty = null)],
     ['train option dropout = true', vision, ({ train }) => (train.dropout = true)],
     ['train option novelty = 0', text, ({ train }) => (train.novelty = 0)],
-    ['train option variant = "torch"', text, ({ train }) => (train.variant = 'torch')],
+    ['train option variant', text, ({ train }) => (train.variant = 'keras')],
     ['optimizer lion', text, ({ train }) => (train.optimizer = 'lion')],
     ['schedule stairs', text, ({ train }) => (train.schedule = 'stairs')],
     ['task dance', vision, (json) => (json.task = 'dance')],

@@ -2,12 +2,19 @@ import { registry } from '../../base/index.js'
 import type { Kind } from '../kind.js'
 import { NotSupported } from '../notSupported.js'
 import { replay } from '../replay.js'
+import { clipText, clipVision } from './clip.js'
 import { normsAlone } from './norms.js'
 import { relativePositionBuckets } from './relativePositionBuckets.js'
 import { visualEmbeddingAlone } from './visualEmbedding.js'
 
 /** Parts of a model that cases look at alone. */
-const modules = registry('module', [visualEmbeddingAlone, relativePositionBuckets, normsAlone])
+const modules = registry('module', [
+  visualEmbeddingAlone,
+  relativePositionBuckets,
+  normsAlone,
+  clipVision,
+  clipText,
+])
 
 /** Activations of a whole model or of a part of it. */
 export const forward: Kind = {

@@ -88,7 +88,7 @@ function openStore({ json, weights }: RecordedCase, settings: TrainSettings) {
     names.map((name) => ({
       name,
       shape: weights.tensors.get(name)!.shape,
-      decays: byName ? (byName[name] ?? 0) > 0 : settings.decays(name),
+      decays: byName ? (byName[name] ?? 0) > 0 : settings.decays(name, weights.tensors.get(name)!.shape),
     })),
   )
   for (const { name, value } of store.parameters.values()) value.floats.set(weights.readFloat32(name))
