@@ -14,11 +14,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   weights: [],
   text: [],
   metrics: [],
-  datasets: ['metrics'],
+  datasets: ['metrics', 'weights'],
   runtime: ['graph'],
   models: ['graph'],
   methods: ['graph', 'models'],
-  vl: ['graph', 'models'],
+  vl: ['graph', 'weights', 'models'],
   tasks: ['text', 'metrics', 'vl', 'type datasets'], // vl/tasks
   training: [
     ...['graph', 'weights', 'runtime', 'models', 'methods', 'text', 'metrics'],

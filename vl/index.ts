@@ -3,12 +3,15 @@ import { patches } from './patches.js'
 
 export { type ClipConfig, readClipConfig } from './clip/config.js'
 export { clipParameters, contrastiveGraph, textGraph, visionGraph } from './clip/graphs.js'
+export { openAiConfig, translateOpenAi } from './clip/openai.js'
+export { imageFits, normalisePixels } from './clip/preprocess.js'
 export {
   type VisualEmbeddingOptions,
   visualEmbedding,
   visualEmbeddingDefaults,
 } from './embedding.js'
 export { decodePicture, type Grid, type Picture, type VisionEncoder } from './images.js'
+export { normalisation } from './normalise.js'
 export { firstRows, maxPool, poolings, type Sizes, type Windows } from './pooling.js'
 
 /** Everything that `--vision` knows by name. */

@@ -1,18 +1,11 @@
 import { UserError } from '../src/base/index.js'
 import type { Picture, VisionEncoder } from './images.js'
+import { clipStatistics, normalisation } from './normalise.js'
 
 /** Pixels a side. */
 const patchSide = 8
 
-/** Channel statistics of CLIP's training pictures (Radford et al. 2021), in units of full intensity. */
-const clipMean = [0.48145466, 0.4578275, 0.40821073]
-const clipDeviation = [0.26862954, 0.26130258, 0.27577711]
-
-/** (value / 255 − mean) / deviation for every channel and 8-bit value: [3, 256]. */
-const normalised = Float32Array.from(
-  { length: 3 * 256 },
-  (_, i) => ((i % 256) / 255 - clipMean[i >> 8]!) / clipDeviation[i >> 8]!,
-)
+const normalised = normalisation(clipStatistics)
 
 /** No encoder: pixels themselves. A patch is flattened channel, row, column. */
 export const patches: VisionEncoder = {

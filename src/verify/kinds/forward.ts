@@ -3,6 +3,8 @@ import type { Kind } from '../kind.js'
 import { NotSupported } from '../notSupported.js'
 import { replay } from '../replay.js'
 import { clipText, clipVision } from './clip.js'
+import { clipOpenAi } from './clipOpenAi.js'
+import { clipPreprocess } from './clipPreprocess.js'
 import { normsAlone } from './norms.js'
 import { relativePositionBuckets } from './relativePositionBuckets.js'
 import { visualEmbeddingAlone } from './visualEmbedding.js'
@@ -14,6 +16,8 @@ const modules = registry('module', [
   normsAlone,
   clipVision,
   clipText,
+  clipOpenAi,
+  clipPreprocess,
 ])
 
 /** Activations of a whole model or of a part of it. */
