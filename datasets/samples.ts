@@ -52,6 +52,16 @@ export interface DataSet<S extends Sample = Sample> {
   readonly pictures: PictureSource
 }
 
+export interface ReadOptions {
+  /** For layouts that draw a subset; what is held out for validation never depends on it. */
+  readonly seed: number
+  /** Where what is made once is kept; the platform's cache folder by default. */
+  readonly cache?: string
+  readonly onNote?: (text: string) => void
+  /** Told while something long is done: what, how much of it, of how much. */
+  readonly onProgress?: (what: string, done: number, total: number) => void
+}
+
 /** One layout of files on disk. */
 export interface DataSetReader {
   readonly name: string
@@ -59,9 +69,6 @@ export interface DataSetReader {
   readonly layout: string
   /** Whether the path looks like this layout; the files themselves may still be bad. */
   recognises(path: string): boolean
-  /**
-   * @param options.seed for layouts that draw a subset; what is held out for validation never depends on it
-   * @throws {UserError} the first thing that is wrong, by file, row and field
-   */
-  read(path: string, options: { readonly seed: number }): Promise<DataSet>
+  /** @throws {UserError} the first thing that is wrong, by file, row and field */
+  read(path: string, options: ReadOptions): Promise<DataSet>
 }

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { humanBytes, UserError } from '../base/index.js'
+import { humanBytes, packageFolder, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
 import {
   architectures,
@@ -57,14 +57,19 @@ export function openBackbone(
   return name.startsWith(randomPrefix) ? randomBackbone(name, options) : folderBackbone(name, options)
 }
 
+/** Backbones that are part of this package, by name: where they lie in it. */
+const packaged: Readonly<Record<string, string>> = { builtin: 'builtin/t5' }
+
 function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
-  if (!existsSync(name)) {
+  const inPackage = packaged[name]
+  const path = inPackage === undefined ? name : join(packageFolder(), inPackage)
+  if (!existsSync(path)) {
     const sizes = architectures.names.map((size) => `${randomPrefix}${size}`).join(', ')
     throw new UserError(
-      `--backbone ${name}: there is no such folder: name a Hugging Face folder, or one of ${sizes}`,
+      `--backbone ${name}: there is no such folder: name a Hugging Face folder, builtin, or one of ${sizes}`,
     )
   }
-  const folder = openModelFolder(name)
+  const folder = openModelFolder(path)
   const config = readT5Config(folder.config, join(folder.path, 'config.json'))
   checkWeights(name, config, folder.checkpoint)
   return { name, config, weights: asFloat32(folder.checkpoint, cache), tokenizerFile: folder.tokenizerFile }

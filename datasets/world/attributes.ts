@@ -1,0 +1,81 @@
+/** What things of the built-in world can be like, and the words for it; the first word is the plain one. */
+import type { Random } from '../../src/base/index.js'
+
+export const attributes = {
+  size: { small: ['small', 'little', 'tiny'], large: ['large', 'big', 'huge'] },
+  pattern: { plain: ['plain', 'solid'], striped: ['striped', 'stripy'], dotted: ['dotted', 'spotted'] },
+  colour: {
+    red: ['red'],
+    green: ['green'],
+    blue: ['blue'],
+    yellow: ['yellow'],
+    purple: ['purple'],
+    orange: ['orange'],
+    pink: ['pink'],
+    black: ['black'],
+  },
+  shape: {
+    circle: ['circle', 'disc'],
+    square: ['square', 'box'],
+    triangle: ['triangle'],
+    star: ['star'],
+    cross: ['cross', 'plus'],
+    heart: ['heart'],
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
+
+export type Attribute = keyof typeof attributes
+export type ValueOf<A extends Attribute> = keyof (typeof attributes)[A] & string
+
+/** What is known of a thing: any of its attributes. */
+export type Description = { readonly [A in Attribute]?: ValueOf<A> }
+
+/** In the order in which English puts adjectives before the noun. */
+export const attributeNames = Object.keys(attributes) as readonly Attribute[]
+
+export function valuesOf<A extends Attribute>(attribute: A): readonly ValueOf<A>[] {
+  return Object.keys(attributes[attribute]) as ValueOf<A>[]
+}
+
+/** The words for a value. */
+export function wordsFor(attribute: Attribute, value: string): readonly string[] {
+  return (attributes[attribute] as Readonly<Record<string, readonly string[]>>)[value]!
+}
+
+export const splitNames = ['train', 'val', 'test', 'pretrain'] as const
+export type WorldSplit = (typeof splitNames)[number]
+
+export interface Combination {
+  readonly colour: ValueOf<'colour'>
+  readonly shape: ValueOf<'shape'>
+}
+
+const combinations: readonly Combination[] = valuesOf('colour').flatMap((colour) =>
+  valuesOf('shape').map((shape) => ({ colour, shape })),
+)
+
+/**
+ * Colours and shapes that meet in one split only: every eighth combination in the validation split, every eighth in
+ * the test. Each colour and each shape is held out about equally often.
+ */
+export function heldOutFor({ colour, shape }: Combination): 'val' | 'test' | undefined {
+  const place = (valuesOf('colour').indexOf(colour) + 3 * valuesOf('shape').indexOf(shape)) % 8
+  if (place === 0) return 'val'
+  return place === 4 ? 'test' : undefined
+}
+
+const everywhere = combinations.filter((combination) => heldOutFor(combination) === undefined)
+const heldOut = {
+  val: combinations.filter((combination) => heldOutFor(combination) === 'val'),
+  test: combinations.filter((combination) => heldOutFor(combination) === 'test'),
+} as const
+
+/** Share of the things in the validation and test pictures whose combination no other split has. */
+const heldOutShare = 0.3
+
+/** The colour and shape of a thing of a split. */
+export function drawCombination(split: WorldSplit, random: Random): Combination {
+  const own = split === 'val' || split === 'test' ? heldOut[split] : []
+  const from = own.length > 0 && random.uniform() < heldOutShare ? own : everywhere
+  return from[random.integer(from.length)]!
+}

@@ -1,0 +1,118 @@
+/** The built-in world on disk: drawn at first use into the cache folder, whole or not at all, and checked ever after. */
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cannotWrite, makeFolder, syncFolder } from '../../src/weights/index.js'
+import { describePart, jsonFiles, type WorldPart, worldParts } from './files.js'
+import { renderScene } from './render.js'
+
+/** To be raised whenever the same call makes other bytes. */
+const worldVersion = 1
+
+const mend = 'make room or name another cache folder with --cache'
+const manifestName = 'manifest.json'
+
+export interface BuildOptions {
+  /** All of the world by default. */
+  readonly parts?: readonly WorldPart[]
+  /** Drawn pictures so far, of all. */
+  readonly onProgress?: (done: number, total: number) => void
+  readonly onNote?: (text: string) => void
+}
+
+/**
+ * The folder of the built-in world in a cache folder; made where it is missing or damaged. Two processes may do so at
+ * the same time.
+ *
+ * @throws {UserError} the cache can't be written, or is full
+ */
+export async function buildWorld(cache: string, options: BuildOptions = {}): Promise<string> {
+  const folder = join(cache, `world-${worldVersion}`)
+  if (isWhole(folder)) return folder
+  const damaged = existsSync(folder)
+  options.onNote?.(
+    damaged ? `${folder} is damaged: drawing it again` : `drawing the built-in world into ${folder}, once`,
+  )
+  const aside = `${folder}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
+  try {
+    makeFolder(cache)
+    clearLeftOvers(cache)
+    await write(aside, options)
+    place(aside, folder)
+  } catch (error) {
+    throw cannotWrite(error, folder, mend)
+  } finally {
+    if (existsSync(aside)) rmSync(aside, { recursive: true })
+  }
+  return folder
+}
+
+/** Whether every file is there as it was written. */
+function isWhole(folder: string): boolean {
+  try {
+    const manifest = JSON.parse(readFileSync(join(folder, manifestName), 'utf8')) as Record<string, string>
+    return Object.entries(manifest).every(([file, hash]) => hashOf(readFileSync(join(folder, file))) === hash)
+  } catch {
+    return false
+  }
+}
+
+const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
+
+/** Pictures that are drawn at once: enough to keep sharp's threads busy. */
+const drawnAtOnce = 32
+
+async function write(folder: string, { parts = worldParts, onProgress }: BuildOptions): Promise<void> {
+  const hashes: Record<string, string> = {}
+  const save = (file: string, bytes: Uint8Array) => {
+    writeFileSync(join(folder, file), bytes)
+    hashes[file] = hashOf(bytes)
+  }
+  const total = parts.reduce((sum, { scenes }) => sum + scenes, 0)
+  let done = 0
+  mkdirSync(folder)
+  for (const part of parts) {
+    mkdirSync(join(folder, part.split))
+    const pictures = describePart(part)
+    for (const [name, json] of jsonFiles(part, pictures)) save(name, Buffer.from(JSON.stringify(json)))
+    for (let begin = 0; begin < pictures.length; begin += drawnAtOnce) {
+      const some = pictures.slice(begin, begin + drawnAtOnce)
+      const drawn = await Promise.all(some.map(({ scene }) => renderScene(scene)))
+      for (const [i, { file }] of some.entries()) save(file, drawn[i]!)
+      done += some.length
+      onProgress?.(done, total)
+    }
+  }
+  writeFileSync(join(folder, manifestName), JSON.stringify(hashes))
+}
+
+/** Puts the finished folder in place, unless another process has just done so. */
+function place(aside: string, folder: string): void {
+  if (existsSync(folder)) {
+    if (isWhole(folder)) return
+    rmSync(folder, { recursive: true })
+  }
+  try {
+    renameSync(aside, folder)
+  } catch (error) {
+    if (!isWhole(folder)) throw error
+  }
+  syncFolder(join(folder, '..'))
+}
+
+/** Removes what builds that were killed left behind. */
+function clearLeftOvers(cache: string): void {
+  for (const name of readdirSync(cache)) {
+    const owner = /^world-\d+\.(\d+)-[0-9a-f]+\.tmp$/.exec(name)?.[1]
+    if (owner && !isAlive(Number(owner))) rmSync(join(cache, name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(id: number): boolean {
+  try {
+    process.kill(id, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,65 @@
+/** Captions of a scene, as COCO has them: five a picture, each by another hand. */
+import { Random } from '../../src/base/index.js'
+import type { Description } from './attributes.js'
+import { noun, type Voice, variedVoice, withArticle } from './language.js'
+import { pictureSide, type Scene, type Thing } from './scene.js'
+
+/** Where a thing is: "at the top left", "in the middle". */
+export function placeOf({ x, y }: Pick<Thing, 'x' | 'y'>): string {
+  const third = (value: number) => Math.min(2, Math.floor((3 * value) / pictureSide))
+  const words = [['top', '', 'bottom'][third(y)]!, ['left', '', 'right'][third(x)]!].filter(
+    (word) => word !== '',
+  )
+  return words.length === 0 ? 'in the middle' : `at the ${words.join(' ')}`
+}
+
+export const captionsPerPicture = 5
+
+/** @returns five captions; they name every thing, or two of them and how they lie */
+export function captionsOf(scene: Scene): string[] {
+  const random = new Random(scene.seed, 1)
+  return Array.from({ length: captionsPerPicture }, (_, i) =>
+    (i % 2 === 0 ? listing : relating)(scene, variedVoice(random), random),
+  )
+}
+
+/** All things, each with its place. */
+export function listing({ things }: Scene, voice: Voice, random: Random): string {
+  const told = [...random.permutation(things.length)].map((index) => {
+    const thing = things[index]!
+    return `${withArticle(noun(someAttributes(thing, random), voice))} ${placeOf(thing)}`
+  })
+  return told.join(voice.pick([' and ', ', ', ' with ']))
+}
+
+/** Two things and how they lie to one another. */
+function relating({ things }: Scene, voice: Voice, random: Random): string {
+  const [first, second] = random.permutation(things.length)
+  const [a, b] = [things[first!]!, things[second!]!]
+  const [dx, dy] = [b.x - a.x, b.y - a.y]
+  const word =
+    Math.abs(dx) > Math.abs(dy)
+      ? voice.pick(dx > 0 ? ['left of', 'to the left of'] : ['right of', 'to the right of'])
+      : voice.pick(dy > 0 ? ['above', 'over'] : ['below', 'under'])
+  const [what, other] = [a, b].map((thing) => withArticle(noun(someAttributes(thing, random), voice)))
+  return `${what} ${word} ${other}`
+}
+
+/** Shape and colour always, size and pattern mostly. */
+function someAttributes({ size, pattern, colour, shape }: Thing, random: Random): Description {
+  const told = () => random.uniform() < 0.7
+  return { colour, shape, ...(told() ? { size } : {}), ...(told() ? { pattern } : {}) }
+}
+
+/**
+ * One thing with all its attributes and its place, and perhaps another: what a model has to see that is to tell a scene
+ * from its twin.
+ */
+export function caption(scene: Scene, index: number, random: Random): string {
+  const voice = variedVoice(random)
+  const { x, y, size, pattern, colour, shape } = scene.things[index]!
+  const told = `${withArticle(noun({ size, pattern, colour, shape }, voice))} ${placeOf({ x, y })}`
+  const other = scene.things[random.integer(scene.things.length)]!
+  if (other === scene.things[index] || random.uniform() < 0.5) return told
+  return `${told}, ${listing({ ...scene, things: [other] }, voice, random)}`
+}

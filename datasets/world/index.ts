@@ -1,0 +1,6 @@
+export { type BuildOptions, buildWorld } from './build.js'
+export { caption, listing } from './captions.js'
+export { type Balance, questionsAbout, type WorldQuestion } from './examine.js'
+export { variedVoice } from './language.js'
+export { renderScene } from './render.js'
+export { makeScene, pictureSide, type Scene, twinOf } from './scene.js'

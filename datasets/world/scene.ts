@@ -1,0 +1,118 @@
+/** Scenes of the built-in world: a few things on a background. A scene is a function of seed, split and number. */
+import { Random } from '../../src/base/index.js'
+import {
+  type Attribute,
+  attributeNames,
+  type Description,
+  drawCombination,
+  heldOutFor,
+  splitNames,
+  type ValueOf,
+  valuesOf,
+  type WorldSplit,
+} from './attributes.js'
+
+/** Pixels a side of every picture. */
+export const pictureSide = 96
+
+export interface Thing extends Required<Description> {
+  /** Centre, in pixels from the left and from the top. */
+  readonly x: number
+  readonly y: number
+  /** Of the circle around it, in pixels. */
+  readonly radius: number
+  /** Degrees, clockwise. */
+  readonly angle: number
+}
+
+export interface Scene {
+  /** Later ones lie over earlier ones. */
+  readonly things: readonly Thing[]
+  /** One of the grounds that are drawn. */
+  readonly background: number
+  /** Of the noise on the pixels, and of everything that is said about the scene. */
+  readonly seed: number
+}
+
+export const backgroundCount = 6
+
+const radii: Readonly<Record<ValueOf<'size'>, readonly [least: number, most: number]>> = {
+  small: [9, 11],
+  large: [15.5, 18],
+}
+
+/** Things may overlap by this share of their radii's sum, at most. */
+const overlap = 0.12
+const margin = 2
+
+/** Scene `index` of a split. */
+export function makeScene(seed: number, split: WorldSplit, index: number): Scene {
+  const sceneSeed = new Random(seed, splitNames.indexOf(split), index).uint32()
+  const random = new Random(sceneSeed)
+  const count = 2 + random.integer(3)
+  const things: Thing[] = []
+  while (things.length < count) {
+    const thing = makeThing(split, things, random)
+    if (thing) things.push(thing)
+  }
+  return { things, background: random.integer(backgroundCount), seed: sceneSeed }
+}
+
+/** @returns `undefined` where there was no room, or another thing looks the same */
+function makeThing(split: WorldSplit, others: readonly Thing[], random: Random): Thing | undefined {
+  const draw = <A extends Attribute>(attribute: A): ValueOf<A> => {
+    const values = valuesOf(attribute)
+    return values[random.integer(values.length)]!
+  }
+  const size = draw('size')
+  const [least, most] = radii[size]
+  const radius = round(least + (most - least) * random.uniform())
+  const place = () => round(radius + margin + (pictureSide - 2 * (radius + margin)) * random.uniform())
+  const thing: Thing = {
+    ...drawCombination(split, random),
+    ...{ size, pattern: draw('pattern'), x: place(), y: place(), radius },
+    angle: round(-15 + 30 * random.uniform()),
+  }
+  const fits = others.every(
+    (other) => Math.hypot(other.x - thing.x, other.y - thing.y) >= (1 - overlap) * (other.radius + radius),
+  )
+  const looksAlike = others.some((other) => attributeNames.every((name) => other[name] === thing[name]))
+  return fits && !looksAlike ? thing : undefined
+}
+
+/** To a tenth: what is written down is what is drawn. */
+const round = (value: number) => Math.round(value * 10) / 10
+
+export function matches(thing: Description, description: Description): boolean {
+  return attributeNames.every((name) => description[name] === undefined || thing[name] === description[name])
+}
+
+/** The things that a description fits. */
+export function allThat({ things }: Scene, description: Description): readonly Thing[] {
+  return things.filter((thing) => matches(thing, description))
+}
+
+/** A scene that differs in one attribute of one thing; nothing that is held out comes into it. */
+export interface Twin {
+  readonly twin: Scene
+  /** The place of the thing in both. */
+  readonly different: number
+}
+
+export function twinOf(scene: Scene, random: Random): Twin {
+  const different = random.integer(scene.things.length)
+  const thing = scene.things[different]!
+  const others = scene.things.filter((_, i) => i !== different)
+  for (;;) {
+    const name = attributeNames[random.integer(attributeNames.length)]!
+    const values = valuesOf(name)
+    const changed: Thing = { ...thing, [name]: values[random.integer(values.length)] }
+    if (changed[name] === thing[name] || heldOutFor(changed) !== undefined) continue
+    const [least, most] = radii[changed.size]
+    const sized = name === 'size' ? { ...changed, radius: round((least + most) / 2) } : changed
+    if (others.some((other) => attributeNames.every((attribute) => other[attribute] === sized[attribute])))
+      continue
+    const things = scene.things.map((each, i) => (i === different ? sized : each))
+    return { different, twin: { ...scene, things, seed: random.uint32() } }
+  }
+}
