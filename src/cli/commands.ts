@@ -15,6 +15,16 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./train.js')).trainCommand,
   },
   {
+    usage: 'evaluate <run>',
+    summary: 'score a trained run, and write its answers in the official format',
+    load: async () => (await import('./evaluate.js')).evaluateCommand,
+  },
+  {
+    usage: 'predict <run>',
+    summary: 'ask a trained run about pictures of your own',
+    load: async () => (await import('./predict.js')).predictCommand,
+  },
+  {
     usage: 'verify <cases..>',
     summary: "compare with recorded cases of the paper's code",
     load: async () => (await import('./verify.js')).verifyCommand,

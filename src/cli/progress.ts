@@ -14,8 +14,11 @@ export interface Progress {
   /** Shows what was held back; nothing more is reported. Idempotent. */
   end(): void
   /** The tables of results, and what to type next. */
-  finish(result: TrainResult, next: readonly string[]): void
+  finish(result: Scores, next: readonly string[]): void
 }
+
+/** What a command ends with; besides scores whatever it has to say. */
+type Scores = Pick<TrainResult, 'scores'>
 
 type EventOf<K extends TrainEvent['kind']> = Extract<TrainEvent, { readonly kind: K }>
 type Handlers = { readonly [K in TrainEvent['kind']]: (event: EventOf<K>) => void }
@@ -63,7 +66,7 @@ function shownProgress({ out, err }: Streams): Progress {
   }
 }
 
-function writeTables(out: NodeJS.WriteStream, { scores }: TrainResult): void {
+function writeTables(out: NodeJS.WriteStream, { scores }: Scores): void {
   const tables = Object.entries(scores).map(([split, rows]) => scoreTable(split, rows))
   if (tables.length > 0) out.write(tables.join('\n'))
 }

@@ -176,6 +176,8 @@ function nextCommands({ folder }: TrainResult, { seed }: TrainConfig): readonly 
   const again = ['vl-lst', 'train', '--config', config]
   return [
     `report:          ${folder}/report.md`,
+    `its scores:      ${shellCommand(['vl-lst', 'evaluate', folder])}`,
+    `your pictures:   ${shellCommand(['vl-lst', 'predict', folder, '--image', 'FILE', '--question', 'What is this?'])}`,
     `another seed:    ${shellCommand([...again, '--seed', String(seed + 1)])}`,
     `its settings:    ${shellCommand([...again, '--print-config'])}`,
   ]

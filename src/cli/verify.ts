@@ -4,7 +4,7 @@ import type { Argv, CommandModule } from 'yargs'
 import { UserError } from '../base/index.js'
 import { type CaseResult, readCase, type VerifyOptions, verifyCase } from '../verify/index.js'
 import { exitCodes } from './errors.js'
-import { kinds } from './kinds.js'
+import { type Typed, textOf, threadsOf } from './given.js'
 import { type Streams, standardStreams } from './streams.js'
 
 export const verifyCommand: CommandModule = {
@@ -28,8 +28,6 @@ function addOptions(program: Argv): Argv {
     .example('vl-lst verify parity/vl/t5-lst', 'one case')
     .example('vl-lst verify --dump computed parity/*/*', 'all of them, and what was computed')
 }
-
-type Typed = Readonly<Record<string, unknown>>
 
 async function runVerify(typed: Typed, { out, err }: Streams): Promise<void> {
   const cases = pathsOf(typed).map(readCase)
@@ -60,25 +58,9 @@ function pathsOf({ cases }: Typed): readonly string[] {
   return named
 }
 
-function optionsOf({ dump, threads }: Typed): VerifyOptions {
-  const [folder, count] = [lastOf(dump), lastOf(threads)]
-  if (folder === '') throw new UserError('--dump has no value: give a folder')
-  return {
-    ...(folder === undefined ? {} : { dump: folder }),
-    ...(count === undefined ? {} : { threads: threadsOf(count) }),
-  }
-}
-
-/** An option that is given twice counts as it was given last. */
-function lastOf(value: unknown): string | undefined {
-  const last = [value].flat().at(-1)
-  return last === undefined ? undefined : String(last)
-}
-
-function threadsOf(text: string): number {
-  const count = kinds.whole.read(text)
-  if (Number.isInteger(count) && Number(count) >= 1) return Number(count)
-  throw new UserError(`--threads ${text}: give a whole number from 1`)
+function optionsOf(typed: Typed): VerifyOptions {
+  const [dump, threads] = [textOf(typed, 'dump', 'a folder'), threadsOf(typed)]
+  return { ...(dump === undefined ? {} : { dump }), ...(threads === undefined ? {} : { threads }) }
 }
 
 const widestOutcome = 'not supported'.length

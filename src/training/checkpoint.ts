@@ -22,6 +22,8 @@ import {
 const stateSchema = z.object({
   format: z.literal(1),
   step: z.int().nonnegative(),
+  /** The epoch of that step, from 0; absent before the first, and in checkpoints of earlier versions. */
+  epoch: z.int().nonnegative().optional(),
   /** The step of the last evaluation. */
   evaluated: z.int().nonnegative(),
   /** Best validation score so far and the step that reached it. */

@@ -35,16 +35,24 @@ export function tokenRows(tokenizer: Tokenizer): number {
   return tokenizer.vocabularySize + positionRows
 }
 
-/** @throws {UserError} bad data, by file, row and field; a picture that isn't one */
-export async function openData(config: TrainConfig, tokenizer: Tokenizer, cache: string): Promise<RunData> {
+/**
+ * @param choose the splits to open, of those that there are; all by default
+ * @throws {UserError} bad data, by file, row and field; a picture that isn't one
+ */
+export async function openData(
+  config: TrainConfig,
+  tokenizer: Tokenizer,
+  cache: string,
+  choose: (splits: readonly string[]) => readonly string[] = (splits) => splits,
+): Promise<RunData> {
   const task = tasks.get(config.task)
-  const { splits, pictures } = await openDataSet(config.dataset, { seed: config.seed })
+  const { splits: all, pictures } = await openDataSet(config.dataset, { seed: config.seed })
+  const splits = Object.fromEntries(choose(Object.keys(all)).map((split) => [split, all[split]!]))
+  for (const [split, { length }] of Object.entries(splits)) {
+    if (length === 0) throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
+  }
   const ids = Object.values(splits).flatMap((samples) => samples.flatMap((sample) => task.pictures(sample)))
   const features = await openPictures(config, pictures, ids, cache)
-  for (const split of ['train', 'validation']) {
-    if (!splits[split]?.length)
-      throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
-  }
   return { task, splits, tokenizer: remembering(tokenizer), features }
 }
 

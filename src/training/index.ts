@@ -1,5 +1,6 @@
 export { type Backbone, openBackbone } from './backbone.js'
 export { configSchema, mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
+export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.js'
 export type { Report, StepRecord, TrainEvent, TrainResult } from './events.js'
 export { batchFeeds, encoderFeeds, type StepPlace, scalarFeeds } from './feeds.js'
 export { type Decoding, type Generated, generateGreedy } from './generate.js'
@@ -21,7 +22,9 @@ export {
   optimizers,
 } from './optimizers/index.js'
 export { ParameterStore } from './parameters.js'
+export { findImages, type Predicted, predict } from './predict.js'
 export { resolveConfig } from './prepare.js'
 export { learningRateAt, schedules } from './schedule.js'
+export type { CheckpointName } from './trainedRun.js'
 export { Trainer, type TrainerOptions } from './trainer.js'
 export { openSession, startValues } from './weights.js'

@@ -1,10 +1,10 @@
 /** A training run from its configuration to its report. */
 import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
-import { type Batch, epochOrder, stepTotals } from '../../vl/tasks/index.js'
 import type { ScoreRow } from '../metrics/index.js'
 import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
 import type { Checkpoint } from '../weights/index.js'
+import { StepBatches } from './batches.js'
 import {
   checkpointName,
   loadCheckpoint,
@@ -14,7 +14,8 @@ import {
   saveCheckpoint,
 } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
-import { collatePart, encodeStep, openData, type RunData } from './data.js'
+import { openData, type RunData } from './data.js'
+import { type Scored, scoreSplit } from './evaluate.js'
 import type { Report, StepRecord, TrainResult } from './events.js'
 import { Pace } from './pace.js'
 import { elements } from './parameters.js'
@@ -35,6 +36,8 @@ import {
 } from './runFolder.js'
 import { checkpointContent, versions } from './saved.js'
 import { learningRateAt, schedules } from './schedule.js'
+import { textNotes } from './textNotes.js'
+import { scheduledInputs } from './trainedRun.js'
 import { Trainer } from './trainer.js'
 
 export interface TrainOptions {
@@ -97,11 +100,6 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   }
 }
 
-interface Scored {
-  readonly rows: readonly ScoreRow[]
-  readonly submission: Uint8Array
-}
-
 /** Where a run stands between two steps. */
 class Run {
   readonly #config: TrainConfig
@@ -111,8 +109,7 @@ class Run {
   readonly #trainer: Trainer
   readonly #runtime: Runtime
   #predictor: Predictor | undefined
-  readonly #stepsPerEpoch: number
-  readonly #totalSteps: number
+  readonly #batches: StepBatches
   #state: Omit<RunState, 'counts'> = { step: 0, evaluated: 0, best: null, seconds: 0 }
   #savedStep = -1
 
@@ -130,9 +127,7 @@ class Run {
     this.#folder = folder
     this.#trainer = trainer
     this.#runtime = runtime
-    this.#stepsPerEpoch = Math.ceil(prepared.data.splits.train!.length / config.batchSize)
-    const planned = Math.max(1, Math.round(this.#stepsPerEpoch * config.epochs))
-    this.#totalSteps = Math.min(planned, config.maxSteps ?? planned)
+    this.#batches = new StepBatches(config, prepared.data, specialTokens(prepared.spec))
   }
 
   async go(): Promise<TrainResult> {
@@ -186,25 +181,30 @@ class Run {
       samples: Object.fromEntries(
         Object.entries(data.splits).map(([split, samples]) => [split, samples.length]),
       ),
-      ...{ totalSteps: this.#totalSteps, step: this.#state.step },
+      ...{ totalSteps: this.#batches.totalSteps, step: this.#state.step },
     })
+    if (this.#options.resume !== undefined) return
+    for (const text of textNotes(data.task, Object.values(data.splits).flat(), data.tokenizer))
+      this.#options.report({ kind: 'note', text })
   }
 
   /** Steps, evaluates and saves until the last step. @throws the signal's reason when the run is to end */
   async #steps(): Promise<void> {
-    const pace = new Pace(this.#totalSteps)
+    const { totalSteps, stepsPerEpoch } = this.#batches
+    const pace = new Pace(totalSteps)
     const startSeconds = this.#state.seconds
     while (true) {
       const { step, evaluated } = this.#state
       this.#options.signal.throwIfAborted()
       if (step > evaluated && this.#due(this.#config.evalEvery)) await pace.pause(() => this.#evaluate())
       if (step > 0 && this.#due(this.#config.saveEvery)) this.#save()
-      if (step >= this.#totalSteps) return
+      if (step >= totalSteps) return
       const { loss, gradientNorm, samples, learningRate } = await this.#step(step)
       pace.step(samples)
-      this.#state = { ...this.#state, step: step + 1, seconds: startSeconds + pace.seconds }
+      const seconds = startSeconds + pace.seconds
+      this.#state = { ...this.#state, step: step + 1, epoch: this.#batches.epochOf(step), seconds }
       this.#tell({
-        ...{ step: step + 1, epoch: (step + 1) / this.#stepsPerEpoch, loss, learningRate, gradientNorm },
+        ...{ step: step + 1, epoch: (step + 1) / stepsPerEpoch, loss, learningRate, gradientNorm },
         ...{ samplesPerSecond: pace.samplesPerSecond, secondsLeft: pace.secondsLeft(step + 1) },
         peakBytes: processMemory().peakBytes,
       })
@@ -217,17 +217,15 @@ class Run {
   }
 
   #due(every: number | 'epoch'): boolean {
+    const { totalSteps, stepsPerEpoch } = this.#batches
     const { step } = this.#state
-    return step === this.#totalSteps || step % (every === 'epoch' ? this.#stepsPerEpoch : every) === 0
+    return step === totalSteps || step % (every === 'epoch' ? stepsPerEpoch : every) === 0
   }
 
-  /** One optimizer step over the samples that belong to it; the next step's batches are made beside it. */
+  /** One optimizer step over the samples that belong to it. */
   async #step(step: number) {
-    const scalars = this.#scheduled(Math.floor(step / this.#stepsPerEpoch))
-    const parts = await (this.#upcoming?.step === step ? this.#upcoming.parts : this.#parts(step))
-    this.#upcoming =
-      step + 1 < this.#totalSteps ? { step: step + 1, parts: this.#parts(step + 1) } : undefined
-    this.#upcoming?.parts.catch(() => undefined) // told when its step comes
+    const scalars = scheduledInputs(this.#prepared.spec, this.#config, this.#batches.epochOf(step))
+    const parts = await this.#batches.take(step)
     const samples = parts.reduce((sum, { batch }) => sum + batch, 0)
     let [loss, firstRow] = [0, 0]
     for (const batch of parts) {
@@ -238,45 +236,11 @@ class Run {
     return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
   }
 
-  #upcoming: { readonly step: number; readonly parts: Promise<readonly Batch[]> } | undefined
-
-  /** The batches of a step: its samples in order, cut into as many parts as gradients are accumulated over. */
-  async #parts(step: number): Promise<readonly Batch[]> {
-    const { accumulate, batchSize, seed } = this.#config
-    const { data, spec } = this.#prepared
-    const [epoch, first] = [Math.floor(step / this.#stepsPerEpoch), (step % this.#stepsPerEpoch) * batchSize]
-    const order = this.#orderOf(epoch).subarray(first, first + batchSize)
-    const samples = encodeStep(data, order, { seed, epoch }, specialTokens(spec))
-    const totals = stepTotals(samples, specialTokens(spec))
-    const size = Math.ceil(samples.length / accumulate)
-    const starts = Array.from({ length: Math.ceil(samples.length / size) }, (_, part) => part * size)
-    return await Promise.all(
-      starts.map((start) =>
-        collatePart(data, samples.slice(start, start + size), specialTokens(spec), totals),
-      ),
-    )
-  }
-
-  #order: { readonly epoch: number; readonly indices: Uint32Array } | undefined
-
-  #orderOf(epoch: number): Uint32Array {
-    if (this.#order?.epoch !== epoch) {
-      this.#order = {
-        epoch,
-        indices: epochOrder(this.#prepared.data.splits.train!.length, this.#config.seed, epoch),
-      }
-    }
-    return this.#order.indices
-  }
-
   #learningRate(step: number): number {
     const { learningRate, warmupRatio, schedule } = this.#config
-    const warmupSteps = Math.floor(this.#totalSteps * warmupRatio)
-    return learningRateAt(step, schedules.get(schedule), {
-      learningRate,
-      warmupSteps,
-      totalSteps: this.#totalSteps,
-    })
+    const { totalSteps } = this.#batches
+    const warmupSteps = Math.floor(totalSteps * warmupRatio)
+    return learningRateAt(step, schedules.get(schedule), { learningRate, warmupSteps, totalSteps })
   }
 
   #values(): Tensors {
@@ -288,27 +252,19 @@ class Run {
   /** What the best weights answered on the validation split, unless that was before a resumption. */
   #bestScored: Scored | undefined
 
-  /** The method's scheduled inputs in an epoch. */
-  #scheduled(epoch: number): Readonly<Record<string, number>> {
-    const { method, options } = this.#prepared.spec
-    return method.schedules?.(options, epoch, Math.ceil(this.#config.epochs)) ?? {}
-  }
-
   /** Answers a split with the weights of a step and scores the answers. */
   async #score(split: string, step: number): Promise<Scored> {
     const { data, spec } = this.#prepared
-    const samples = data.splits[split]!
-    const epoch = Math.max(0, Math.ceil(step / this.#stepsPerEpoch) - 1)
     this.#predictor ??= await Predictor.create({
       ...{ spec, weights: this.#prepared.backbone.weights, runtime: this.#runtime },
       ...(this.#config.threads === null ? {} : { threads: this.#config.threads }),
     })
-    const answers = await this.#predictor.answer(data, samples, this.#values(), {
-      scalars: this.#scheduled(epoch),
+    return await scoreSplit(this.#predictor, data, split, {
+      values: this.#values(),
+      scalars: scheduledInputs(spec, this.#config, this.#batches.epochOf(Math.max(0, step - 1))),
       signal: this.#options.signal,
-      onProgress: (done) => this.#options.report({ kind: 'evaluating', split, done, total: samples.length }),
+      report: this.#options.report,
     })
-    return { rows: data.task.score(samples, answers), submission: data.task.submission(samples, answers) }
   }
 
   /** Scores the validation split; the best weights so far are saved and pointed at. */

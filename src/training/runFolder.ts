@@ -60,10 +60,16 @@ export function defaultRunFolder({ task, method }: TrainConfig, now: Date): stri
 /** A run to go on with: the one named, or the newest in `runs/`. @throws {UserError} there is none */
 export function findRun(named: string | true): RunFolder {
   const path = named === true ? newestRun() : named
-  if (!existsSync(join(path, 'config.yaml'))) {
-    throw new UserError(`--resume ${path}: no config.yaml is there: name the folder of a run`)
-  }
-  return at(path)
+  return findRunFolder(path, `--resume ${path}`)
+}
+
+/**
+ * @param said how the run was named
+ * @throws {UserError} no run is there
+ */
+export function findRunFolder(path: string, said: string = path): RunFolder {
+  if (existsSync(join(path, 'config.yaml'))) return at(path)
+  throw new UserError(`${said}: no config.yaml is there: name the folder of a run`)
 }
 
 function newestRun(): string {
@@ -146,14 +152,24 @@ export function pointAt(run: RunFolder, name: 'best' | 'last', checkpoint: strin
   }
 }
 
-export function writePredictions(run: RunFolder, split: string, submission: Uint8Array): void {
+/** The checkpoint that `best` or `last` points at, if any. */
+export function checkpointAt(run: RunFolder, name: 'best' | 'last'): string | undefined {
+  const link = join(run.path, name)
+  if (!existsSync(link)) return undefined
+  return statSync(link).isFile() ? join(run.path, readFileSync(link, 'utf8').trim()) : link
+}
+
+/** @returns the file */
+export function writePredictions(run: RunFolder, split: string, submission: Uint8Array): string {
   const folder = join(run.path, 'predictions')
   try {
     makeFolder(folder)
   } catch (error) {
     throw cannotWrite(error, folder, mend)
   }
-  writeWhole(join(folder, `${split}.json`), submission, mend)
+  const file = join(folder, `${split}.json`)
+  writeWhole(file, submission, mend)
+  return file
 }
 
 /** `report.md`: tables of results and the command that made them. */

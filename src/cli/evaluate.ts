@@ -1,0 +1,58 @@
+/** `vl-lst evaluate` */
+import type { Argv, CommandModule } from 'yargs'
+import { evaluate } from '../training/index.js'
+import { cacheFolder } from '../weights/index.js'
+import { checkpointOf, checkpointOption } from './checkpoints.js'
+import { StoppedRun } from './errors.js'
+import { type Typed, textOf, threadsOf } from './given.js'
+import { createProgress } from './progress.js'
+import { type Streams, standardStreams } from './streams.js'
+
+export const evaluateCommand: Pick<CommandModule, 'builder' | 'handler'> = {
+  builder: (program) => addOptions(program),
+  handler: async (typed) => await runEvaluate(typed, standardStreams()),
+}
+
+function addOptions(program: Argv): Argv {
+  return program
+    .usage(
+      'vl-lst evaluate RUN [options]\n\nScores a split of the data set that a run was trained on, and writes the answers ' +
+        'to predictions/SPLIT.json in the run.',
+    )
+    .positional('run', { type: 'string', describe: 'folder of a run' })
+    .option('split', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'which part of the data set; default: test, or validation where there is no test',
+    })
+    .option('checkpoint', checkpointOption)
+    .example('vl-lst evaluate runs/NAME', 'the test questions, with the best weights')
+    .example(
+      'vl-lst evaluate runs/NAME --split validation --checkpoint last',
+      'other questions, other weights',
+    )
+}
+
+async function runEvaluate(typed: Typed, streams: Streams): Promise<void> {
+  const progress = createProgress(streams, { json: typed.json === true, quiet: typed.quiet === true })
+  const [split, threads] = [textOf(typed, 'split', 'the name of a split'), threadsOf(typed)]
+  let begun = false
+  try {
+    const result = await evaluate(String(typed.run), {
+      ...(split === undefined ? {} : { split }),
+      ...(threads === undefined ? {} : { threads }),
+      ...checkpointOf(typed),
+      cache: cacheFolder(textOf(typed, 'cache', 'a path')),
+      onNote: (text) => progress.report({ kind: 'note', text }),
+      report: (event) => {
+        begun = true
+        progress.report(event)
+      },
+    })
+    progress.end()
+    progress.finish(result, [`answers:  ${result.predictions}`])
+  } catch (error) {
+    progress.end()
+    throw begun ? new StoppedRun(error) : error
+  }
+}

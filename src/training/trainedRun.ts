@@ -1,0 +1,109 @@
+/** A run that has trained, to be asked: its weights are read from where the checkpoint lies. */
+import { join } from 'node:path'
+import { UserError } from '../base/index.js'
+import { chooseRuntime, type Runtime } from '../runtime/index.js'
+import type { Tokenizer } from '../text/index.js'
+import { type Checkpoint, overlay } from '../weights/index.js'
+import { loadCheckpoint } from './checkpoint.js'
+import type { TrainConfig } from './config.js'
+import { type ModelSpec, modelParameters } from './graphs.js'
+import { Predictor } from './predictor.js'
+import { prepare, resolveConfig } from './prepare.js'
+import { checkpointAt, findRunFolder, type RunFolder } from './runFolder.js'
+
+export type CheckpointName = 'best' | 'last'
+
+export interface TrainedRunOptions {
+  /** The best one by default, or the last where none was scored. */
+  readonly checkpoint?: CheckpointName
+  readonly cache: string
+  /** As many as the run's settings say by default. */
+  readonly threads?: number
+  readonly onNote: (text: string) => void
+  /** The best that this machine has, by default. */
+  readonly runtime?: Runtime
+}
+
+export interface TrainedRun {
+  readonly folder: RunFolder
+  readonly config: TrainConfig
+  readonly tokenizer: Tokenizer
+  readonly predictor: Predictor
+  /** The method's scheduled inputs, as they stood at the checkpoint. */
+  readonly scalars: Readonly<Record<string, number>>
+  /** Steps that the weights were trained for. */
+  readonly step: number
+  /** Idempotent. */
+  close(): void
+}
+
+/** @throws {UserError} no run or checkpoint; a backbone that is no longer there, or another one */
+export async function openTrainedRun(path: string, options: TrainedRunOptions): Promise<TrainedRun> {
+  const folder = findRunFolder(path)
+  const { threads, cache, onNote } = options
+  const config = resolveConfig([threads === undefined ? {} : { threads }], path)
+  const { weights, state } = loadCheckpoint(chosenCheckpoint(folder, options.checkpoint))
+  const { backbone, spec, tokenizer } = preparedAgain(folder, config, { cache, onNote })
+  checkTrained(config, spec, weights)
+  const predictor = await Predictor.create({
+    spec: { ...spec, method: { ...spec.method, trains: () => false } },
+    weights: overlay(backbone.weights, weights),
+    runtime: options.runtime ?? chooseRuntime(onNote),
+    ...(config.threads === null ? {} : { threads: config.threads }),
+  })
+  return {
+    ...{ folder, config, tokenizer, predictor, step: state.step },
+    scalars: scheduledInputs(spec, config, state.epoch ?? 0),
+    close: () => predictor.close(),
+  }
+}
+
+/** The method's scheduled inputs in an epoch, counted from 0. */
+export function scheduledInputs(
+  { method, options }: ModelSpec,
+  { epochs }: TrainConfig,
+  epoch: number,
+): Readonly<Record<string, number>> {
+  return method.schedules?.(options, epoch, Math.ceil(epochs)) ?? {}
+}
+
+/** An error about a setting, as one of the run's file: it was not typed. */
+export function inWordsOfRun({ path }: RunFolder, error: unknown): unknown {
+  const [, option, rest] =
+    (error instanceof UserError && /^--(backbone|dataset|tokenizer|vision) (.*)$/s.exec(error.message)) || []
+  return option === undefined ? error : new UserError(`${join(path, 'config.yaml')}: "${option}" ${rest}`)
+}
+
+function preparedAgain(folder: RunFolder, config: TrainConfig, options: Parameters<typeof prepare>[1]) {
+  try {
+    return prepare(config, options)
+  } catch (error) {
+    throw inWordsOfRun(folder, error)
+  }
+}
+
+function chosenCheckpoint(folder: RunFolder, named: CheckpointName | undefined): string {
+  const names = named ? [named] : (['best', 'last'] as const)
+  const found = names.map((name) => checkpointAt(folder, name)).find((path) => path !== undefined)
+  if (found !== undefined) return found
+  const mend =
+    named === 'best' && checkpointAt(folder, 'last')
+      ? 'use --checkpoint last'
+      : `go on with it by vl-lst train --resume ${folder.path}`
+  throw new UserError(
+    `${folder.path} has no ${named ?? 'checkpoint'}${named ? ' checkpoint' : ''} yet: ${mend}`,
+  )
+}
+
+/** Whatever the method trains must be in the checkpoint, in the shape that the backbone asks for. */
+function checkTrained(config: TrainConfig, spec: ModelSpec, weights: Checkpoint): void {
+  for (const { name, shape } of modelParameters(spec).filter(({ trained }) => trained)) {
+    const tensor = weights.tensors.get(name)
+    if (String(tensor?.shape) === String(shape)) continue
+    const has = tensor ? `is (${tensor.shape.join(', ')})` : 'is missing'
+    throw new UserError(
+      `${weights.files[0]}: tensor "${name}" ${has}, where ${config.backbone} asks for (${shape.join(', ')}): ` +
+        'put the backbone back that the run was trained with',
+    )
+  }
+}
