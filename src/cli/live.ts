@@ -5,7 +5,8 @@ import type { Screen } from './screen.js'
 export interface Live {
   begin(totalSteps: number): void
   step(text: string): void
-  evaluating(split: string, done: number, total: number): void
+  /** Other long work: `what` it is, and how much of it is done. */
+  working(what: string, done: number, total: number, unit: string): void
   evaluated(): void
   /** Shows what was held back. */
   end(): void
@@ -20,8 +21,7 @@ export function everyStatus(screen: Screen): Live {
       lastStep = text
       screen.status(text)
     },
-    evaluating: (split, done, total) =>
-      screen.status(`answering ${split}: ${count(done)} of ${count(total)} questions`),
+    working: (what, done, total, unit) => screen.status(`${what}: ${count(done)} of ${count(total)}${unit}`),
     evaluated: () => screen.status(lastStep),
     end: () => screen.keep(),
   }
@@ -56,11 +56,11 @@ export function thinned(screen: Screen, clock: () => number = Date.now): Live {
       announced = ''
       if (stepsSince >= stepsBetween && clock() - writtenAt >= leastMs) flush()
     },
-    evaluating: (split, _, total) => {
-      if (announced === split) return
+    working: (what, _, total, unit) => {
+      if (announced === what) return
       flush()
-      announced = split
-      screen.line(`answering ${split}: ${count(total)} questions`)
+      announced = what
+      screen.line(`${what}: ${count(total)}${unit}`)
     },
     evaluated: flush,
     end: flush,

@@ -81,7 +81,8 @@ function handlersFor(screen: Screen, live: Live): Handlers {
       for (const line of startLines(event)) screen.line(line)
     },
     step: (event) => live.step(stepLine(event, run)),
-    evaluating: ({ split, done, total }) => live.evaluating(split, done, total),
+    preparing: ({ what, done, total }) => live.working(what, done, total, ''),
+    evaluating: ({ split, done, total }) => live.working(`answering ${split}`, done, total, ' questions'),
     evaluation: (event) => {
       live.evaluated()
       const line = evaluationLine(event)

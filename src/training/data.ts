@@ -19,6 +19,7 @@ import { UserError } from '../base/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { cachedFile } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
+import type { Report } from './events.js'
 
 export interface RunData {
   readonly task: Task
@@ -35,18 +36,27 @@ export function tokenRows(tokenizer: Tokenizer): number {
   return tokenizer.vocabularySize + positionRows
 }
 
+export interface OpenDataOptions {
+  readonly cache: string
+  readonly report: Report
+  /** The splits to open, of those that there are; all by default. */
+  readonly choose?: (splits: readonly string[]) => readonly string[]
+}
+
 /**
- * @param choose the splits to open, of those that there are; all by default
  * @throws {UserError} bad data, by file, row and field; a picture that isn't one
  */
 export async function openData(
   config: TrainConfig,
   tokenizer: Tokenizer,
-  cache: string,
-  choose: (splits: readonly string[]) => readonly string[] = (splits) => splits,
+  { cache, report, choose = (splits) => splits }: OpenDataOptions,
 ): Promise<RunData> {
   const task = tasks.get(config.task)
-  const { splits: all, pictures } = await openDataSet(config.dataset, { seed: config.seed })
+  const { splits: all, pictures } = await openDataSet(config.dataset, {
+    ...{ seed: config.seed, cache },
+    onNote: (text) => report({ kind: 'note', text }),
+    onProgress: (what, done, total) => report({ kind: 'preparing', what, done, total }),
+  })
   const splits = Object.fromEntries(choose(Object.keys(all)).map((split) => [split, all[split]!]))
   for (const [split, { length }] of Object.entries(splits)) {
     if (length === 0) throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)

@@ -15,6 +15,8 @@ export type TrainEvent =
       readonly step: number
     }
   | ({ readonly kind: 'step' } & StepRecord)
+  /** Something long before the first step: `drawing scenes`, `looking at pictures`. */
+  | { readonly kind: 'preparing'; readonly what: string; readonly done: number; readonly total: number }
   | { readonly kind: 'evaluating'; readonly split: string; readonly done: number; readonly total: number }
   | {
       readonly kind: 'evaluation'

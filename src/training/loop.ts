@@ -65,7 +65,7 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   const note = (text: string) => options.report({ kind: 'note', text })
   const prepared = prepare(config, { cache: options.cache, onNote: note })
   // Pictures are decoded while the session is made.
-  const opening = openData(config, prepared.tokenizer, options.cache)
+  const opening = openData(config, prepared.tokenizer, options)
   opening.catch(() => undefined) // thrown where it is awaited
   const threads = config.threads === null ? {} : { threads: config.threads }
   const runtime = options.runtime ?? chooseRuntime(note)
