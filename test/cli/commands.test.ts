@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { refusal, run } from './program.js'
 
-const commands = ['train', 'verify']
+const commands = ['train', 'evaluate', 'predict', 'verify']
 
 test('--version is the one of package.json', async () => {
   expect(await run(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, err: '' })
@@ -46,10 +46,16 @@ test('completion prints a script, and the script is told commands and options', 
 
 describe('what no command knows is refused with the nearest name', () => {
   test.each([
-    [['trian'], 'unknown command "trian"; the nearest is "train" (all: train, verify, completion)'],
-    [['frobnicate'], 'unknown command "frobnicate" (all: train, verify, completion)'],
-    [[], 'no command is given: type one of train, verify, completion (see --help)'],
-    [['--json'], 'no command is given: type one of train, verify, completion (see --help)'],
+    [
+      ['trian'],
+      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, verify, completion)',
+    ],
+    [['frobnicate'], 'unknown command "frobnicate" (all: train, evaluate, predict, verify, completion)'],
+    [[], 'no command is given: type one of train, evaluate, predict, verify, completion (see --help)'],
+    [
+      ['--json'],
+      'no command is given: type one of train, evaluate, predict, verify, completion (see --help)',
+    ],
     [
       ['train', '--batchsize', '3'],
       'unknown option --batchsize; the nearest is --batch-size (vl-lst train --help lists all of them)',

@@ -1,12 +1,23 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openDataSet } from '../../datasets/index.js'
+import { openDataSet, type VqaSample } from '../../datasets/index.js'
+import { tasks } from '../../vl/tasks/index.js'
 import { solidPng } from './pictures.js'
 
 const shared = process.env.VL_LST_SHARED ?? '../shared'
+
+const read = (...path: readonly string[]) => JSON.parse(readFileSync(join(...path), 'utf8'))
 
 let root: string
 const write = (path: string, content: unknown) => {
@@ -122,6 +133,32 @@ test('the real questions of coco-mini are divided by picture', async () => {
   const asked = splits.train.find(({ questionId }) => questionId === 25006) ?? splits.validation[0]!
   expect(pictures.where(asked.imageId)).toMatch(/images\/0{10}25\.jpg$/)
   expect(splits.train.filter(({ answers, label }) => answers?.length !== 10 || !label?.size)).toEqual([])
+})
+
+test('real answers have the score that the official evaluation gives them, to the last digit', async () => {
+  const source = join(shared, 'data/vqa-v2-60k')
+  for (const part of ['questions', 'annotations'])
+    copyFileSync(join(source, `valid-${part}.json.gz`), join(root, `vqa-${part}.json.gz`))
+  const asked = JSON.parse(String(gunzipSync(readFileSync(join(source, 'valid-questions.json.gz')))))
+  for (const { image_id } of asked.questions)
+    write(`images/COCO_val2014_${String(image_id).padStart(12, '0')}.jpg`, Buffer.of())
+  const { train: most, validation: rest } = (await open()).splits
+  const byId = new Map([...most, ...rest].map((sample) => [sample.questionId, sample]))
+  const samples = asked.questions.map(({ question_id }: { question_id: number }) => byId.get(question_id)!)
+  const predictions: { question_id: number; answer: string }[] = read(source, 'valid-predictions.json')
+  const answerOf = new Map(predictions.map(({ question_id, answer }) => [question_id, answer]))
+  const rows = tasks.get('vqa').score(
+    samples,
+    samples.map(({ questionId }: VqaSample) => answerOf.get(Number(questionId))!),
+  )
+  const table = (by: string) =>
+    Object.fromEntries(rows.filter((row) => row.by === by).map(({ name, score }) => [name, score]))
+  expect(rows[0]?.count).toBe(8977)
+  expect({
+    overall: rows[0]?.score,
+    perAnswerType: table('answer type'),
+    perQuestionType: table('question type'),
+  }).toEqual(read(source, 'valid-expected.json').accuracy)
 })
 
 test('questions about one picture alone leave nothing to validate on', async () => {
