@@ -50,7 +50,7 @@ async function runPredict(typed: Typed, { out, err }: Streams): Promise<void> {
   for await (const predicted of predictions) {
     failed ||= 'error' in predicted
     if (typed.json) out.write(`${JSON.stringify({ question, ...predicted })}\n`)
-    else if ('error' in predicted) err.write(`vl-lst: ${predicted.error}\n`)
+    else if ('error' in predicted) err.write(`vl-lst: ${complaint(predicted)}\n`)
     else out.write(images.length === 1 && images[0] === image ? `${predicted.answer}\n` : line(predicted))
   }
   process.exitCode = failed ? exitCodes.failed : exitCodes.done
@@ -58,4 +58,9 @@ async function runPredict(typed: Typed, { out, err }: Streams): Promise<void> {
 
 function line({ image, answer }: Extract<Predicted, { readonly answer: string }>): string {
   return `${image}: ${answer}\n`
+}
+
+/** Errors about a data set's pictures need not say which one they mean. */
+function complaint({ image, error }: Extract<Predicted, { readonly error: string }>): string {
+  return error.includes(image) ? error : `${image}: ${error}`
 }

@@ -101,6 +101,15 @@ describe('predict', () => {
     expect(err).toMatch(/^vl-lst: pictures.aa\.png is not a picture that can be read \(.*\): .*\n$/)
   })
 
+  test('names a picture that is too large', async () => {
+    await sharp({ create: { width: 96, height: 96, channels: 3, background: 'red' } })
+      .png()
+      .toFile(join(folder, 'large.png'))
+    const { code, out, err } = await run([...ask, 'large.png', '--quiet'], folder)
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    expect(err).toMatch(/^vl-lst: large\.png: a picture gives 144 positions, .*\n$/)
+  })
+
   test('--json is an object a picture, broken ones too', async () => {
     writeFileSync(join(folder, 'pictures', 'aa.png'), 'no picture')
     const { code, out, err } = await run([...ask, 'pictures', '--json'], folder)
