@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   runtime: ['graph'],
   models: ['graph'],
   methods: ['graph', 'models'],
-  vl: ['graph', 'weights', 'models'],
+  vl: ['graph', 'weights', 'runtime', 'models'],
   tasks: ['text', 'metrics', 'vl', 'type datasets'], // vl/tasks
   training: [
     ...['graph', 'weights', 'runtime', 'models', 'methods', 'text', 'metrics'],

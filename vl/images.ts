@@ -1,20 +1,30 @@
 import sharp from 'sharp'
 import { UserError } from '../src/base/index.js'
 
-/** A decoded picture: 8 bits a channel, sRGB. */
-export interface Picture {
-  /** What an error message calls it: its file, or its archive and member. */
-  readonly name: string
+export interface PixelSize {
   readonly width: number
   readonly height: number
+}
+
+/** 8 bits a channel, sRGB. */
+export interface Pixels extends PixelSize {
   /** [height, width, 3]: rows from the top; red, green, blue. */
   readonly data: Uint8Array
 }
 
-/** What turns a picture into features, one vector a position of a grid over it. */
-export interface VisionEncoder {
+/** A decoded picture. */
+export interface Picture extends Pixels {
+  /** What an error message calls it: its file, or its archive and member. */
   readonly name: string
-  readonly summary: string
+}
+
+/** What turns a picture into features, one vector a position of a grid over it. */
+export type VisionEncoder = PlainEncoder | NetworkEncoder
+
+/** An encoder without weights, so cheap that features are made anew whenever they are asked for. */
+export interface PlainEncoder {
+  readonly kind: 'plain'
+  readonly name: string
   /** Width of one position's features. */
   readonly featDim: number
   /**
@@ -28,6 +38,30 @@ export interface VisionEncoder {
    * @throws {UserError} as `grid`
    */
   features(picture: Picture): Promise<Float32Array>
+}
+
+/** A frozen network, whose features are computed once. Close it when done. */
+export interface NetworkEncoder {
+  readonly kind: 'network'
+  readonly name: string
+  /** Changes with everything that features depend on besides the picture. */
+  readonly identity: string
+  readonly featDim: number
+  /** Of every picture, whatever its size. */
+  readonly grid: Grid
+  /** How many pictures are best encoded at once. */
+  readonly batchSize: number
+  /** The picture in the size that the network wants. */
+  fit(picture: Picture): Pixels
+  /**
+   * May be called again while a call is under way: runs follow one another.
+   *
+   * @param pictures as `fit` gives them
+   * @returns [pictures, rows · columns, featDim]
+   */
+  encode(pictures: readonly Pixels[]): Promise<Float32Array>
+  /** Idempotent. */
+  close(): void
 }
 
 export interface Grid {

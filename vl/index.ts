@@ -1,6 +1,3 @@
-import { registry } from '../src/base/index.js'
-import { patches } from './patches.js'
-
 export { type ClipConfig, readClipConfig } from './clip/config.js'
 export { clipParameters, contrastiveGraph, textGraph, visionGraph } from './clip/graphs.js'
 export { openAiConfig, translateOpenAi } from './clip/openai.js'
@@ -10,9 +7,13 @@ export {
   visualEmbedding,
   visualEmbeddingDefaults,
 } from './embedding.js'
-export { decodePicture, type Grid, type Picture, type VisionEncoder } from './images.js'
+export { openVisionEncoder, visionEncoders } from './encoders.js'
+export {
+  decodePicture,
+  type NetworkEncoder,
+  type Picture,
+  type PlainEncoder,
+  type VisionEncoder,
+} from './images.js'
 export { normalisation } from './normalise.js'
 export { firstRows, maxPool, poolings, type Sizes, type Windows } from './pooling.js'
-
-/** Everything that `--vision` knows by name. */
-export const visionEncoders = registry('vision encoder', [patches])

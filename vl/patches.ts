@@ -1,5 +1,5 @@
 import { UserError } from '../src/base/index.js'
-import type { Picture, VisionEncoder } from './images.js'
+import type { Picture, PlainEncoder } from './images.js'
 import { clipStatistics, normalisation } from './normalise.js'
 
 /** Pixels a side. */
@@ -8,9 +8,9 @@ const patchSide = 8
 const normalised = normalisation(clipStatistics)
 
 /** No encoder: pixels themselves. A patch is flattened channel, row, column. */
-export const patches: VisionEncoder = {
+export const patches: PlainEncoder = {
+  kind: 'plain',
   name: 'patches',
-  summary: 'no encoder: patches of 8×8 pixels',
   featDim: 3 * patchSide * patchSide,
   grid({ name, width, height }) {
     if (width % patchSide !== 0 || height % patchSide !== 0) {

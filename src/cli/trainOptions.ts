@@ -55,7 +55,13 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
   vision: {
     group: model,
     kind: kinds.text,
-    describe: `what turns a picture into rows: ${visionEncoders.names.join(', ')}`,
+    describe: `what turns a picture into rows: ${visionEncoders.names.join(', ')}, or the folder of a CLIP`,
+  },
+  imageFit: {
+    group: model,
+    kind: kinds.choice,
+    describe:
+      "squash: pictures lose their aspect ratio, as the paper's do; crop: their edges, as CLIP's own do",
   },
   additionalVisualEmbeddingLayers: {
     group: model,

@@ -2,7 +2,7 @@ export { architectures } from './architectures.js'
 export { type BuiltGraph, builtGraph, gradientName, parametersOf, trainedGradients } from './built.js'
 export { readT5Config, type T5Config } from './config.js'
 export { type DropoutSource, hashedDropout, noDropout } from './dropout.js'
-export { initialise } from './initialise.js'
+export { initialise, initialised } from './initialise.js'
 export * from './ladder.js'
 export { relativePositionBucket } from './positionBias.js'
 export {

@@ -1,5 +1,5 @@
 import { hash32 } from '../base/index.js'
-import type { Initializer } from './scope.js'
+import type { Initializer, ParameterSpec } from './scope.js'
 
 /**
  * Start values of a parameter: a function of seed, name and place alone, so that the same model starts the same
@@ -26,6 +26,21 @@ export function initialise(
   }
   const { deviation } = initializer
   for (let i = 0; i < into.length; i++) into[i] = deviation * normalAt(key, from + i)
+}
+
+const chunkElements = 2 ** 20
+
+/** A parameter's start values, piece by piece. */
+export function* initialised(
+  { name, shape, initializer }: ParameterSpec,
+  seed: number,
+): Generator<Float32Array> {
+  const count = shape.reduce((product, size) => product * size, 1)
+  for (let from = 0; from < count; from += chunkElements) {
+    const values = new Float32Array(Math.min(chunkElements, count - from))
+    initialise(values, initializer, seed, name, from)
+    yield values
+  }
 }
 
 /** Standard normal number `index` of a key (Box and Muller 1958); two neighbours share a radius and an angle. */

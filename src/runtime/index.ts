@@ -2,5 +2,12 @@ export { chooseRuntime } from './choose.js'
 export { keepHeapSmall, type ProcessMemory, processMemory } from './memory.js'
 export { nativeRuntime } from './native.js'
 export { publicRuntime } from './public.js'
-export type { FrozenWeight, Runtime, Session, SessionOptions, Tensors } from './session.js'
+export {
+  type FrozenWeight,
+  type Runtime,
+  type Session,
+  type SessionOptions,
+  type Tensors,
+  weightsIn,
+} from './session.js'
 export { float32, HostTensor, int64, zeros } from './tensors.js'

@@ -10,6 +10,34 @@ export interface FrozenWeight {
   readonly bytes: number
 }
 
+/** A tensor of a file, as any format may describe it. */
+interface StoredTensor {
+  readonly path: string
+  readonly dtype: string
+  readonly shape: readonly number[]
+  readonly begin: number
+  readonly end: number
+}
+
+/**
+ * Where a graph's frozen parameters lie in a checkpoint.
+ *
+ * @throws {Error} one that the checkpoint lacks or has in another shape or dtype
+ */
+export function weightsIn(
+  { frozen }: Graph,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): ReadonlyMap<string, FrozenWeight> {
+  return new Map(
+    [...frozen].map(([name, { shape }]) => {
+      const tensor = tensors.get(name)
+      if (tensor?.dtype !== 'F32' || String(tensor.shape) !== String(shape))
+        throw new Error(`frozen parameter "${name}" needs float32 weights of (${shape.join(', ')})`)
+      return [name, { path: tensor.path, begin: tensor.begin, bytes: tensor.end - tensor.begin }]
+    }),
+  )
+}
+
 export interface SessionOptions {
   /** Where the graph's frozen parameters lie, by name; all float32. */
   readonly weights?: ReadonlyMap<string, FrozenWeight>

@@ -11,6 +11,7 @@ import { methods } from '../methods/index.js'
 import {
   architectures,
   initialise,
+  initialised,
   normal,
   type ParameterSpec,
   readT5Config,
@@ -23,6 +24,7 @@ import {
   openModelFolder,
   openSafetensors,
   overlay,
+  requireTensors,
   writeSafetensors,
 } from '../weights/index.js'
 import { modelParameters } from './graphs.js'
@@ -71,7 +73,7 @@ function folderBackbone(name: string, { cache }: { readonly cache: string }): Ba
   }
   const folder = openModelFolder(path)
   const config = readT5Config(folder.config, join(folder.path, 'config.json'))
-  checkWeights(name, config, folder.checkpoint)
+  requireTensors(name, backboneParameters(config), folder.checkpoint)
   return { name, config, weights: asFloat32(folder.checkpoint, cache), tokenizerFile: folder.tokenizerFile }
 }
 
@@ -96,7 +98,7 @@ function randomBackbone(
         name: spec.name,
         dtype: 'F32' as const,
         shape: spec.shape,
-        data: () => chunks(spec, seed),
+        data: () => initialised(spec, seed),
       })),
     )
   })
@@ -107,37 +109,6 @@ function randomBackbone(
 export function backboneParameters(config: T5Config): readonly ParameterSpec[] {
   const method = methods.get('full')
   return modelParameters({ config, method, options: method.options.parse({}), dropout: 0 })
-}
-
-const chunkElements = 2 ** 20
-
-/** A parameter's start values, piece by piece. */
-function* chunks({ name, shape, initializer }: ParameterSpec, seed: number): Generator<Float32Array> {
-  const count = elements(shape)
-  for (let from = 0; from < count; from += chunkElements) {
-    const values = new Float32Array(Math.min(chunkElements, count - from))
-    initialise(values, initializer, seed, name, from)
-    yield values
-  }
-}
-
-const floatDtypes = ['F32', 'F16', 'BF16', 'F64']
-
-/** Every parameter of the plain model must be there, in its shape, as some float. */
-function checkWeights(name: string, config: T5Config, weights: Checkpoint): void {
-  const mend = 'take the checkpoint that belongs to its config.json'
-  for (const { name: parameter, shape } of backboneParameters(config)) {
-    const tensor = weights.tensors.get(parameter)
-    if (!tensor) throw new UserError(`${name}: tensor "${parameter}" is missing: ${mend}`)
-    const where = `${tensor.path}: tensor "${parameter}" is`
-    if (String(tensor.shape) !== String(shape)) {
-      const [has, wants] = [tensor.shape.join(', '), shape.join(', ')]
-      throw new UserError(`${where} (${has}) where config.json asks for (${wants}): ${mend}`)
-    }
-    if (!floatDtypes.includes(tensor.dtype)) {
-      throw new UserError(`${where} ${tensor.dtype}: take a checkpoint of ${floatDtypes.join(', ')}`)
-    }
-  }
 }
 
 const tokenTables = ['shared.weight', 'lm_head.weight']

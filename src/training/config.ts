@@ -17,6 +17,8 @@ export const configSchema = z.strictObject({
   backbone: z.string(),
   tokenizer: z.string().nullable(),
   vision: z.string(),
+  /** How a picture becomes the square that a network wants. */
+  imageFit: z.enum(['squash', 'crop']),
   nBoxes: z.int().positive().nullable(),
   downsample: z.boolean(),
   /** Layers of Linear, ReLU and norm behind the projection of pictures (the reference's option). */

@@ -1,15 +1,17 @@
 /** A run's data made ready: samples by split, tokens, pictures as features. Everything is checked before a step. */
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDataSet, type PictureSource, type Sample } from '../../datasets/index.js'
-import { visionEncoders } from '../../vl/index.js'
+import type { VisionEncoder } from '../../vl/index.js'
 import {
   type Batch,
   collate,
   type EncodedSample,
   encodeSample,
+  type FeatureOptions,
   type FeatureSource,
   openFeatures,
+  type PictureCache,
   type StepTotals,
   type Task,
   targetRandom,
@@ -17,9 +19,10 @@ import {
 } from '../../vl/tasks/index.js'
 import { UserError } from '../base/index.js'
 import type { Tokenizer } from '../text/index.js'
-import { cachedFile } from '../weights/index.js'
+import { cachedFileSlowly } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
 import type { Report } from './events.js'
+import type { Prepared } from './prepare.js'
 
 export interface RunData {
   readonly task: Task
@@ -39,6 +42,8 @@ export function tokenRows(tokenizer: Tokenizer): number {
 export interface OpenDataOptions {
   readonly cache: string
   readonly report: Report
+  /** Ends long work. */
+  readonly signal?: AbortSignal
   /** The splits to open, of those that there are; all by default. */
   readonly choose?: (splits: readonly string[]) => readonly string[]
 }
@@ -48,46 +53,50 @@ export interface OpenDataOptions {
  */
 export async function openData(
   config: TrainConfig,
-  tokenizer: Tokenizer,
-  { cache, report, choose = (splits) => splits }: OpenDataOptions,
+  { tokenizer, encoder }: Pick<Prepared, 'tokenizer' | 'encoder'>,
+  { cache, report, signal, choose = (splits) => splits }: OpenDataOptions,
 ): Promise<RunData> {
   const task = tasks.get(config.task)
+  const onNote = (text: string) => report({ kind: 'note', text })
+  const onProgress = (what: string, done: number, total: number) =>
+    report({ kind: 'preparing', what, done, total })
   const { splits: all, pictures } = await openDataSet(config.dataset, {
-    ...{ seed: config.seed, cache },
-    onNote: (text) => report({ kind: 'note', text }),
-    onProgress: (what, done, total) => report({ kind: 'preparing', what, done, total }),
+    ...{ seed: config.seed, cache, onNote, onProgress },
   })
   const splits = Object.fromEntries(choose(Object.keys(all)).map((split) => [split, all[split]!]))
   for (const [split, { length }] of Object.entries(splits)) {
     if (length === 0) throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
   }
   const ids = Object.values(splits).flatMap((samples) => samples.flatMap((sample) => task.pictures(sample)))
-  const features = await openPictures(config, pictures, ids, cache)
+  const features = await openPictures(config, encoder, pictures, ids, {
+    ...{ cache: pictureCache(join(cache, 'pictures')), onNote },
+    onProgress: (done, total) => onProgress('looking at pictures', done, total),
+    ...(signal ? { signal } : {}),
+  })
+  if (encoder.kind === 'network') encoder.close() // all that it has to say is in the cache
   return { task, splits, tokenizer: remembering(tokenizer), features }
 }
 
 /**
  * Pictures as the features that a run's settings make of them.
  *
- * @param cache where decoded pixels are kept, if they are
  * @throws {UserError} as `openFeatures`
  */
 export function openPictures(
   config: TrainConfig,
+  encoder: VisionEncoder,
   pictures: PictureSource,
   ids: Iterable<string>,
-  cache?: string,
+  options: Omit<FeatureOptions, 'pooling'> = {},
 ): Promise<FeatureSource> {
-  return openFeatures(pictures, ids, visionEncoders.get(config.vision), {
-    pooling: poolingOf(config),
-    ...(cache === undefined ? {} : { cache: pixelCache(join(cache, 'pictures')) }),
-  })
+  return openFeatures(pictures, ids, encoder, { ...options, pooling: poolingOf(config) })
 }
 
-function pixelCache(folder: string) {
+function pictureCache(folder: string): PictureCache {
   return {
-    find: (key: string) => (existsSync(join(folder, key)) ? join(folder, key) : undefined),
-    keep: (key: string, write: (file: string) => void) => void cachedFile(folder, key, write),
+    find: (key) => (existsSync(join(folder, key)) ? join(folder, key) : undefined),
+    keep: (key, write) => cachedFileSlowly(folder, key, write),
+    discard: (key) => rmSync(join(folder, key), { force: true }),
   }
 }
 

@@ -73,7 +73,7 @@ export async function evaluate(path: string, options: EvaluateOptions): Promise<
 }
 
 async function openSplit(
-  { folder, config, tokenizer }: TrainedRun,
+  { folder, config, ...prepared }: TrainedRun,
   { split, cache, report }: EvaluateOptions,
 ): Promise<{ readonly data: RunData; readonly split: string }> {
   const choose = (names: readonly string[]) => {
@@ -82,7 +82,7 @@ async function openSplit(
     throw new UserError(`--split ${chosen}: ${config.dataset} has ${names.join(', ')}: choose one of them`)
   }
   try {
-    const data = await openData(config, tokenizer, { cache, report, choose })
+    const data = await openData(config, prepared, { cache, report, choose })
     return { data, split: Object.keys(data.splits)[0]! }
   } catch (error) {
     throw inWordsOfRun(folder, error)

@@ -63,12 +63,12 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   const path = options.output ?? defaultRunFolder(config, new Date())
   if (options.resume === undefined) refuseFolder(path)
   const note = (text: string) => options.report({ kind: 'note', text })
-  const prepared = prepare(config, { cache: options.cache, onNote: note })
+  const runtime = options.runtime ?? chooseRuntime(note)
+  const prepared = prepare(config, { cache: options.cache, runtime, onNote: note })
   // Pictures are decoded while the session is made.
-  const opening = openData(config, prepared.tokenizer, options)
+  const opening = openData(config, prepared, options)
   opening.catch(() => undefined) // thrown where it is awaited
   const threads = config.threads === null ? {} : { threads: config.threads }
-  const runtime = options.runtime ?? chooseRuntime(note)
   const cores = availableParallelism()
   if ((config.threads ?? 0) > cores)
     note(`--threads ${config.threads} is more than the ${cores} cores here: steps wait for one another`)

@@ -62,13 +62,14 @@ export async function* predict(
 
 /** Pictures may be of many sizes, so each is a batch of its own. */
 async function answerOne(
-  { config, tokenizer, predictor, scalars }: TrainedRun,
+  { config, tokenizer, encoder, predictor, scalars }: TrainedRun,
   sample: Sample,
 ): Promise<Predicted> {
   const image = sample.imageId
   try {
     const features = await openPictures(
       config,
+      encoder,
       pictureFiles(new Map([[image, image]]), (id) => id),
       [image],
     )

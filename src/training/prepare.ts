@@ -1,8 +1,9 @@
 /** From a configuration to the model to build. */
 import { readers } from '../../datasets/index.js'
-import { visionEncoders, visualEmbeddingDefaults } from '../../vl/index.js'
+import { openVisionEncoder, type VisionEncoder, visualEmbeddingDefaults } from '../../vl/index.js'
 import { kebab, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
+import type { Runtime } from '../runtime/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
 import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
@@ -15,6 +16,7 @@ export interface Prepared {
   readonly backbone: Backbone
   readonly spec: ModelSpec
   readonly tokenizer: Tokenizer
+  readonly encoder: VisionEncoder
 }
 
 /**
@@ -38,9 +40,13 @@ export function resolveConfig(over: readonly PartialConfig[], resume?: string | 
 /** @throws {UserError} the first thing that is wrong with backbone, tokenizer or settings */
 export function prepare(
   config: TrainConfig,
-  options: { readonly cache: string; readonly onNote: (text: string) => void },
+  options: {
+    readonly cache: string
+    readonly runtime: Runtime
+    readonly onNote: (text: string) => void
+  },
 ): Prepared {
-  const { cache, onNote } = options
+  const { cache, runtime, onNote } = options
   const plain = openBackbone(config.backbone, { cache, seed: config.seed, onWrite: onNote })
   const tokenizerPath = config.tokenizer ?? plain.tokenizerFile
   if (!tokenizerPath) {
@@ -51,19 +57,22 @@ export function prepare(
   const tokenizer = openTokenizer(tokenizerPath)
   const backbone = withTokenRows(plain, tokenRows(tokenizer), { cache })
   const method = methods.get(config.method)
-  const { featDim } = visionEncoders.get(config.vision)
+  const encoder = openVisionEncoder(config.vision, {
+    ...{ cache, runtime, onNote, fit: config.imageFit, seed: config.seed },
+    ...(config.threads === null ? {} : { threads: config.threads }),
+  })
   const { additionalVisualEmbeddingLayers } = config
   const spec: ModelSpec = {
     ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
     vision: {
       ...visualEmbeddingDefaults,
       additionalVisualEmbeddingLayers,
-      featDim,
+      featDim: encoder.featDim,
       dModel: backbone.config.dModel,
     },
   }
   checkLayers(config, spec)
-  return { backbone, spec, tokenizer }
+  return { backbone, spec, tokenizer, encoder }
 }
 
 /** Layers named in the method's options must be the backbone's. */

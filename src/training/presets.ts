@@ -10,6 +10,7 @@ const paperVision: TrainConfig = {
   backbone: 'builtin',
   tokenizer: null,
   vision: 'builtin',
+  imageFit: 'squash',
   nBoxes: null,
   downsample: false,
   additionalVisualEmbeddingLayers: 0,

@@ -1,5 +1,6 @@
 /** A run that has trained, to be asked: its weights are read from where the checkpoint lies. */
 import { join } from 'node:path'
+import type { VisionEncoder } from '../../vl/index.js'
 import { UserError } from '../base/index.js'
 import { chooseRuntime, type Runtime } from '../runtime/index.js'
 import type { Tokenizer } from '../text/index.js'
@@ -28,6 +29,7 @@ export interface TrainedRun {
   readonly folder: RunFolder
   readonly config: TrainConfig
   readonly tokenizer: Tokenizer
+  readonly encoder: VisionEncoder
   readonly predictor: Predictor
   /** The method's scheduled inputs, as they stood at the checkpoint. */
   readonly scalars: Readonly<Record<string, number>>
@@ -43,18 +45,22 @@ export async function openTrainedRun(path: string, options: TrainedRunOptions): 
   const { threads, cache, onNote } = options
   const config = resolveConfig([threads === undefined ? {} : { threads }], path)
   const { weights, state } = loadCheckpoint(chosenCheckpoint(folder, options.checkpoint))
-  const { backbone, spec, tokenizer } = preparedAgain(folder, config, { cache, onNote })
+  const runtime = options.runtime ?? chooseRuntime(onNote)
+  const { backbone, spec, tokenizer, encoder } = preparedAgain(folder, config, { cache, runtime, onNote })
   checkTrained(config, spec, weights)
   const predictor = await Predictor.create({
     spec: { ...spec, method: { ...spec.method, trains: () => false } },
     weights: overlay(backbone.weights, weights),
-    runtime: options.runtime ?? chooseRuntime(onNote),
+    runtime,
     ...(config.threads === null ? {} : { threads: config.threads }),
   })
   return {
-    ...{ folder, config, tokenizer, predictor, step: state.step },
+    ...{ folder, config, tokenizer, encoder, predictor, step: state.step },
     scalars: scheduledInputs(spec, config, state.epoch ?? 0),
-    close: () => predictor.close(),
+    close() {
+      predictor.close()
+      if (encoder.kind === 'network') encoder.close()
+    },
   }
 }
 

@@ -1,6 +1,6 @@
 /** How a model's parameters meet a checkpoint. */
 import { type BuiltGraph, initialise, type ParameterSpec } from '../models/index.js'
-import type { FrozenWeight, Runtime, Session } from '../runtime/index.js'
+import { type Runtime, type Session, weightsIn } from '../runtime/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import type { ParameterStore } from './parameters.js'
 
@@ -14,17 +14,9 @@ export function openSession(
   checkpoint: Checkpoint,
   options: { readonly runtime: Runtime; readonly threads?: number; readonly profilePrefix?: string },
 ): Promise<Session> {
-  const weights = new Map<string, FrozenWeight>()
-  for (const [name, { shape }] of graph.frozen) {
-    const tensor = checkpoint.tensors.get(name)
-    if (tensor?.dtype !== 'F32' || String(tensor.shape) !== String(shape)) {
-      throw new Error(`frozen parameter "${name}" needs float32 weights of (${shape.join(', ')})`)
-    }
-    weights.set(name, { path: tensor.path, begin: tensor.begin, bytes: tensor.end - tensor.begin })
-  }
   const { runtime, threads, profilePrefix } = options
   return runtime.createSession(graph, {
-    weights,
+    weights: weightsIn(graph, checkpoint.tensors),
     ...(threads ? { threads } : {}),
     ...(profilePrefix ? { profilePrefix } : {}),
   })

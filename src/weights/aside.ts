@@ -21,16 +21,38 @@ import { UserError } from '../base/index.js'
  * @throws {UserError} it can't be written; the temporary file is removed
  */
 export function makeAside(file: string, write: (temporary: string) => void, mend: string): void {
-  const temporary = `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
+  const temporary = nameAside(file)
   try {
     write(temporary)
-    force(temporary, 'r+')
-    renameSync(temporary, file)
-    syncFolder(dirname(file))
+    putInPlace(temporary, file)
   } catch (error) {
     if (existsSync(temporary)) rmSync(temporary)
     throw cannotWrite(error, file, mend)
   }
+}
+
+/** As {@link makeAside}, for what takes longer to make. */
+export async function makeAsideSlowly(
+  file: string,
+  write: (temporary: string) => Promise<void>,
+  mend: string,
+): Promise<void> {
+  const temporary = nameAside(file)
+  try {
+    await write(temporary)
+    putInPlace(temporary, file)
+  } catch (error) {
+    if (existsSync(temporary)) rmSync(temporary)
+    throw cannotWrite(error, file, mend)
+  }
+}
+
+const nameAside = (file: string) => `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
+
+function putInPlace(temporary: string, file: string): void {
+  force(temporary, 'r+')
+  renameSync(temporary, file)
+  syncFolder(dirname(file))
 }
 
 const reasons: Readonly<Record<string, string>> = {

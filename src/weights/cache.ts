@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { cannotWrite, makeAside, makeFolder } from './aside.js'
+import { cannotWrite, makeAside, makeAsideSlowly, makeFolder } from './aside.js'
 
 /** What decides where a cache belongs. */
 interface Machine {
@@ -42,14 +42,35 @@ function platformCache({ platform, home, environment }: Machine): string {
 export function cachedFile(folder: string, key: string, write: (path: string) => void): string {
   const file = join(folder, key)
   if (existsSync(file)) return file
-  const mend = 'make room or name another cache folder with --cache'
   try {
     makeFolder(dirname(file))
     makeAside(file, write, mend)
   } catch (error) {
-    // Another process was quicker, and Windows does not replace a file that is in use.
-    if (existsSync(file)) return file
-    throw cannotWrite(error, file, mend)
+    refuseUnlessMade(file, error)
   }
   return file
+}
+
+/** As {@link cachedFile}, for what takes longer to make. */
+export async function cachedFileSlowly(
+  folder: string,
+  key: string,
+  write: (path: string) => Promise<void>,
+): Promise<string> {
+  const file = join(folder, key)
+  if (existsSync(file)) return file
+  try {
+    makeFolder(dirname(file))
+    await makeAsideSlowly(file, write, mend)
+  } catch (error) {
+    refuseUnlessMade(file, error)
+  }
+  return file
+}
+
+const mend = 'make room or name another cache folder with --cache'
+
+/** Another process may have been quicker, and Windows does not replace a file that is in use. */
+function refuseUnlessMade(file: string, error: unknown): void {
+  if (!existsSync(file)) throw cannotWrite(error, file, mend)
 }

@@ -31,7 +31,10 @@ test.each([
   [['--output='], '--output has no value: give a path'],
   [['--task', 'vqq'], 'unknown task "vqq"; the nearest is "vqa" (all: vqa)'],
   [['--method', 'lsd'], 'unknown method "lsd"; the nearest is "lst" (all: full, lst)'],
-  [['--optimizer', 'adam'], 'unknown optimizer "adam"; the nearest is "adamw" (all: adamw, adafactor)'],
+  [
+    ['--optimizer', 'adam'],
+    'unknown optimizer "adam"; the nearest is "adamw" (all: adamw, adamw-torch, adafactor)',
+  ],
   [
     ['--schedule', 'linaer'],
     'unknown schedule "linaer"; the nearest is "linear" (all: linear, constant, constant_with_warmup, cosine, polynomial)',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openDataSet } from '../../datasets/index.js'
-import { visionEncoders } from '../../vl/index.js'
+import { openVisionEncoder } from '../../vl/index.js'
 import { openFeatures } from '../../vl/tasks/index.js'
 import { solidPng, tarOf } from './pictures.js'
 
@@ -139,7 +139,7 @@ describe('a bad file is named in one line', () => {
   })
 
   test('a picture that is none, and one of another size, are named before the first step', async () => {
-    const patches = visionEncoders.get('patches')
+    const patches = openVisionEncoder('patches', { cache: '' })
     const archive = join(folder, 'train-images.tar')
     writeFileSync(archive, await tarOf({ '0.png': await solidPng(8, 8), '1.png': Buffer.from('no picture') }))
     const spoiled = await open(folder)
@@ -160,6 +160,6 @@ test('a path that is none, and a folder of unknown layout, name what is understo
   )
   const empty = mkdtempSync(join(tmpdir(), 'empty-'))
   await expect(open(empty)).rejects.toThrow(
-    /has no layout that is understood: use easy-vqa \(.+\) or vqa \(.+\)/,
+    /has no layout that is understood: use .+ or easy-vqa \(.+\) or vqa \(.+\)/,
   )
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { type Picture, visionEncoders } from '../../vl/index.js'
+import { openVisionEncoder, type Picture, type PlainEncoder } from '../../vl/index.js'
 
-const patches = visionEncoders.get('patches')
+const patches = openVisionEncoder('patches', { cache: '' }) as PlainEncoder
 
 /** 16 wide, 8 high; every channel of every pixel has a value of its own, modulo 256. */
 const picture: Picture = {

@@ -1,5 +1,5 @@
 /** Graphs of a CLIP: its towers to be run, and the contrastive loss to be trained. */
-import { input, type Tensor } from '../../src/graph/index.js'
+import { input, slice, type Tensor } from '../../src/graph/index.js'
 import {
   type BuiltGraph,
   buildModel,
@@ -38,7 +38,7 @@ const words = (name: string) => input(name, ['batch', 'text'], 'int64')
 
 /**
  * Input: `pixelValues` [batch, 3, height, width]. Outputs: `lastHiddenState` [batch, positions + 1, width] before the
- * last norm, `pooled` [batch, width], `imageEmbeds` [batch, projection], not normalised; or those named, which may be
+ * last norm, `grid` the same without the class token, `pooled` [batch, width], `imageEmbeds` [batch, projection], not normalised; or those named, which may be
  * `positions` (the table, resized), `embeddings` (before the first norm), `vision.I` (before block I, and after the
  * last), `vision.normed` (all tokens after the last norm).
  *
@@ -52,8 +52,13 @@ export function visionGraph(
   const seen = new Map<string, Tensor>()
   const trace: Trace = (name, value) => seen.set(name, value)
   const states = visionTower(model.root, config, pixelsOf(config, options.size), trace)
+  const grid = withoutClassToken(states.lastHiddenState)
   const embeds = imageEmbeds(model.root, config, states.pooled)
-  return chosen(model, { ...states, imageEmbeds: embeds }, seen, options)
+  return chosen(model, { ...states, grid, imageEmbeds: embeds }, seen, options)
+}
+
+function withoutClassToken(states: Tensor): Tensor {
+  return slice(states, 1, 1, states.shape[1]!)
 }
 
 /**
@@ -104,6 +109,13 @@ export function clipParameters(config: ClipConfig): readonly ParameterSpec[] {
   const model = startModel({})
   const { images, texts } = towers(model, config)
   contrast(model.root, config, images, texts)
+  return parametersOf(model)
+}
+
+/** Those of the vision tower alone, without its projection. */
+export function visionParameters(config: ClipConfig): readonly ParameterSpec[] {
+  const model = startModel({})
+  visionTower(model.root, config, pixelsOf(config))
   return parametersOf(model)
 }
 

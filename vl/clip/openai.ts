@@ -1,4 +1,5 @@
 /** CLIPs whose weights have OpenAI's names (its `model.py`), as those of Hugging Face. */
+import { UserError } from '../../src/base/index.js'
 import type { Checkpoint } from '../../src/weights/index.js'
 import type { ClipConfig, TowerSizes } from './config.js'
 
@@ -89,19 +90,23 @@ function transpose(values: Float32Array, rows: number, columns: number): Float32
 /**
  * The configuration that the shapes tell (`build_model`'s rules). Heads are in no file: 64 wide, unless given.
  *
- * @throws {Error} a tensor that is missing
+ * @throws {UserError} a tensor that is missing, a width that 64 doesn't divide
  */
 export function openAiConfig(
-  { tensors }: Checkpoint,
+  { tensors, files }: Checkpoint,
   heads: { readonly vision?: number; readonly text?: number } = {},
 ): ClipConfig {
   const shapeOf = (name: string) => {
     const tensor = tensors.get(name)
-    if (!tensor) throw new Error(`tensor "${name}" is missing`)
+    if (!tensor) throw new UserError(`${files[0]}: tensor "${name}" is missing: take a whole CLIP`)
     return tensor.shape
   }
   const size = (name: string, axis: number) => shapeOf(name).at(axis)!
-  const tower = (prefix: string, width: number, given = width / 64): TowerSizes => ({
+  const headsOf = (width: number) => {
+    if (width % 64 === 0) return width / 64
+    throw new UserError(`${files[0]}: its width ${width} is no multiple of 64: take an original CLIP`)
+  }
+  const tower = (prefix: string, width: number, given = headsOf(width)): TowerSizes => ({
     ...{ width, heads: given, activation: 'quick_gelu', epsilon: 1e-5 },
     intermediate: size(`${prefix}transformer.resblocks.0.mlp.c_fc.weight`, 0),
     layers: [...tensors.keys()].filter(

@@ -1,5 +1,6 @@
 /** Pictures as CLIP's vision tower wants them. */
-import { type Pixels, resizeBicubic } from './resize.js'
+import type { Pixels } from '../images.js'
+import { resizeBicubic } from './resize.js'
 
 /**
  * How a picture of any size becomes a square of `side` pixels, 8 bits a channel.

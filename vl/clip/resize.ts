@@ -2,16 +2,7 @@
  * Pillow's bicubic resizing of 8-bit pictures (ImagingResample), bit for bit: first along rows, then along columns, with
  * fixed-point weights, and rounded to 8 bits between. Newer versions choose the order by cost; the papers' had this one.
  */
-
-export interface PixelSize {
-  readonly width: number
-  readonly height: number
-}
-
-/** 8-bit pixels, [height, width, 3]. */
-export interface Pixels extends PixelSize {
-  readonly data: Uint8Array
-}
+import type { PixelSize, Pixels } from '../images.js'
 
 /** A part of a picture. */
 export interface Window extends PixelSize {

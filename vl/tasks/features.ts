@@ -1,7 +1,17 @@
 import { createHash } from 'node:crypto'
 import type { PictureSource } from '../../datasets/index.js'
 import { UserError } from '../../src/base/index.js'
-import { decodePicture, maxPool, type Picture, poolings, type VisionEncoder, type Windows } from '../index.js'
+import {
+  decodePicture,
+  maxPool,
+  type NetworkEncoder,
+  type Picture,
+  type PlainEncoder,
+  poolings,
+  type VisionEncoder,
+  type Windows,
+} from '../index.js'
+import { networkFeatures } from './networkFeatures.js'
 import { pixelFormat, readPixels, writePixels } from './pixels.js'
 
 /** Features of a data set's pictures, all of one shape. */
@@ -24,19 +34,31 @@ const mostPositions = 100
 /** Pictures that are decoded at once: enough to keep sharp's threads busy. */
 const decodedAtOnce = 16
 
-/** Where decoded pixels are kept between runs. */
-export interface PixelCache {
+/** Where what was made of pictures is kept between runs. */
+export interface PictureCache {
   /** The file that was kept under this key. */
   find(key: string): string | undefined
-  /** Has a file written under this key, whole or not at all. */
-  keep(key: string, write: (file: string) => void): void
+  /** Has a file written under this key, whole or not at all. @returns its path */
+  keep(key: string, write: (file: string) => Promise<void>): Promise<string>
+  /** Removes the file under this key. */
+  discard(key: string): void
+}
+
+export interface FeatureOptions {
+  readonly pooling?: Pooling | undefined
+  /** Spares a later run the work on the same bytes. */
+  readonly cache?: PictureCache
+  readonly onNote?: (text: string) => void
+  /** Told while a network works through many pictures. */
+  readonly onProgress?: (done: number, total: number) => void
+  /** Ends that work. */
+  readonly signal?: AbortSignal
 }
 
 /**
- * Decodes and checks every picture before the first step. Pixels are kept (3 bytes each); features are
- * computed anew for every batch.
+ * Decodes and checks every picture before the first step. Of a plain encoder pixels are kept (3 bytes each), and
+ * features computed anew for every batch; of a network features are computed once, and read from disk by position.
  *
- * @param options.cache spares a later run the decoding of the same bytes
  * @param ids the pictures that will be asked for; repeated ones are decoded once
  * @throws {UserError} a picture that isn't one, has a size that the encoder can't take or gives another
  *   grid than the first; more positions than can be told apart
@@ -45,34 +67,81 @@ export async function openFeatures(
   source: PictureSource,
   ids: Iterable<string>,
   encoder: VisionEncoder,
-  { pooling, cache }: { readonly pooling?: Pooling | undefined; readonly cache?: PixelCache } = {},
+  options: FeatureOptions = {},
 ): Promise<FeatureSource> {
-  const pictures = await picturesOf(source, [...new Set(ids)], cache)
-  const positions = commonPositions([...pictures.values()], encoder)
-  const windows = pooling && poolings[pooling.kind](positions, pooling.nBoxes)
+  const wanted = [...new Set(ids)]
+  if (wanted.length === 0)
+    throw new UserError('the data set has no pictures: add some, or choose a task for text')
+  const opened =
+    encoder.kind === 'plain'
+      ? await plainFeatures(source, wanted, encoder, options)
+      : await openNetwork(source, wanted, encoder, options)
+  const { featDim } = encoder
+  const known = new Set(wanted)
   return {
-    positions: checkCount(windows?.length ?? positions),
-    featDim: encoder.featDim,
+    positions: opened.windows?.length ?? opened.positions,
+    featDim,
     async features(id) {
-      const picture = pictures.get(id)
-      if (!picture) throw new Error(`picture ${id} was not among those that were opened`)
-      return pool(await encoder.features(picture), encoder.featDim, windows)
+      if (!known.has(id)) throw new Error(`picture ${id} was not among those that were opened`)
+      return pool(await opened.features(id), featDim, opened.windows)
     },
   }
+}
+
+/** What a kind of encoder makes of pictures, before pooling. */
+interface Opened {
+  readonly positions: number
+  readonly windows: Windows | undefined
+  features(id: string): Promise<Float32Array>
+}
+
+/** Nothing is computed before the count of positions is known to be right. */
+async function openNetwork(
+  source: PictureSource,
+  ids: readonly string[],
+  encoder: NetworkEncoder,
+  options: FeatureOptions,
+): Promise<Opened> {
+  const positions = encoder.grid.rows * encoder.grid.columns
+  const windows = windowsOf(positions, options.pooling)
+  return { positions, windows, features: await networkFeatures(source, ids, encoder, options) }
+}
+
+async function plainFeatures(
+  source: PictureSource,
+  ids: readonly string[],
+  encoder: PlainEncoder,
+  { pooling, cache }: FeatureOptions,
+): Promise<Opened> {
+  const pictures = await picturesOf(source, ids, cache)
+  const positions = commonPositions([...pictures.values()], encoder)
+  return {
+    positions,
+    windows: windowsOf(positions, pooling),
+    features: (id) => encoder.features(pictures.get(id)!),
+  }
+}
+
+/** How positions are pooled, if they are. @throws {UserError} more positions are left than can be told apart */
+function windowsOf(positions: number, pooling: Pooling | undefined): Windows | undefined {
+  const windows = pooling && poolings[pooling.kind](positions, pooling.nBoxes)
+  checkCount(windows?.length ?? positions)
+  return windows
 }
 
 /** Most pictures whose pixels are kept: more are a data set that wants a real encoder. */
 const mostKept = 20_000
 
-async function picturesOf(source: PictureSource, ids: readonly string[], cache: PixelCache | undefined) {
+async function picturesOf(source: PictureSource, ids: readonly string[], cache: PictureCache | undefined) {
   if (!cache || ids.length > mostKept) return await decodeAll(source, ids)
   const key = await keyOf(source, ids)
   const kept = cache.find(key)
   const names = ids.map((id) => source.where(id))
   const known = kept && readPixels(kept, names)
   if (known) return new Map(ids.map((id, i) => [id, known[i]!]))
+  if (kept) cache.discard(key)
   const pictures = await decodeAll(source, ids)
-  cache.keep(key, (file) => writePixels(file, [...pictures.values()]))
+  await cache.keep(key, async (file) => writePixels(file, [...pictures.values()]))
   return pictures
 }
 
@@ -96,9 +165,8 @@ async function decodeAll(source: PictureSource, ids: readonly string[]): Promise
 }
 
 /** The grid's count of positions, which must be the same grid for every picture. */
-function commonPositions(pictures: readonly Picture[], encoder: VisionEncoder): number {
-  const [first] = pictures
-  if (!first) throw new UserError('the data set has no pictures: add some, or choose a task for text')
+function commonPositions(pictures: readonly Picture[], encoder: PlainEncoder): number {
+  const first = pictures[0]!
   const { rows, columns } = encoder.grid(first)
   for (const picture of pictures) {
     const grid = encoder.grid(picture)
@@ -111,8 +179,8 @@ function commonPositions(pictures: readonly Picture[], encoder: VisionEncoder): 
   return rows * columns
 }
 
-function checkCount(positions: number): number {
-  if (positions <= mostPositions) return positions
+function checkCount(positions: number): void {
+  if (positions <= mostPositions) return
   throw new UserError(
     `a picture gives ${positions} positions, and more than ${mostPositions} can't be told apart: ` +
       'use --n-boxes 36 --downsample',

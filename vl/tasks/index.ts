@@ -10,7 +10,13 @@ export {
   type SpecialIds,
   stepTotals,
 } from './collate.js'
-export { type FeatureSource, openFeatures, type Pooling } from './features.js'
+export {
+  type FeatureOptions,
+  type FeatureSource,
+  openFeatures,
+  type PictureCache,
+  type Pooling,
+} from './features.js'
 export {
   ignoredLabel,
   type LossWeighting,

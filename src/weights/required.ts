@@ -1,0 +1,30 @@
+import { UserError } from '../base/index.js'
+import type { Dtype } from './dtype.js'
+import type { Checkpoint } from './safetensors.js'
+
+const floatDtypes: readonly Dtype[] = ['F32', 'F16', 'BF16', 'F64']
+
+/**
+ * Every wanted tensor must be there, in its shape, as some float.
+ *
+ * @param name what messages call the checkpoint
+ * @throws {UserError} the first tensor that is missing, has another shape or holds no floats
+ */
+export function requireTensors(
+  name: string,
+  wanted: Iterable<{ readonly name: string; readonly shape: readonly number[] }>,
+  { tensors }: Checkpoint,
+): void {
+  const mend = 'take the checkpoint that belongs to its config.json'
+  for (const { name: wantedName, shape } of wanted) {
+    const tensor = tensors.get(wantedName)
+    if (!tensor) throw new UserError(`${name}: tensor "${wantedName}" is missing: ${mend}`)
+    const where = `${tensor.path}: tensor "${wantedName}" is`
+    if (String(tensor.shape) !== String(shape)) {
+      const [has, wants] = [tensor.shape.join(', '), shape.join(', ')]
+      throw new UserError(`${where} (${has}) where config.json asks for (${wants}): ${mend}`)
+    }
+    if (!floatDtypes.includes(tensor.dtype))
+      throw new UserError(`${where} ${tensor.dtype}: take a checkpoint of ${floatDtypes.join(', ')}`)
+  }
+}

@@ -1,0 +1,105 @@
+/** Features of a frozen network: computed once for all pictures of a data set, and kept on disk. */
+import { createHash } from 'node:crypto'
+import type { PictureSource } from '../../datasets/index.js'
+import { decodePicture, type NetworkEncoder } from '../index.js'
+import { type FeatureShape, isSoundFeatureFile, readFeatures, writeFeatures } from './featureFile.js'
+import type { FeatureOptions } from './features.js'
+
+/** Pictures that are decoded at once: enough to keep sharp's threads busy. */
+const decodedAtOnce = 8
+
+/**
+ * @returns features by the pictures' ids, [positions, featDim] each, before pooling
+ * @throws {UserError} a picture that isn't one; a cache that can't be written
+ */
+export async function networkFeatures(
+  source: PictureSource,
+  ids: readonly string[],
+  encoder: NetworkEncoder,
+  options: FeatureOptions,
+): Promise<(id: string) => Promise<Float32Array>> {
+  const { rows, columns } = encoder.grid
+  const shape = { pictures: ids.length, positions: rows * columns, featDim: encoder.featDim }
+  const computed = () => batches(source, ids, encoder, options)
+  const place = new Map(ids.map((id, i) => [id, i]))
+  if (options.cache) {
+    const file = await cachedFeatures(await keyOf(source, ids, encoder), shape, computed, options)
+    return (id) => readFeatures(file, shape, place.get(id)!)
+  }
+  const size = shape.positions * shape.featDim
+  const all = new Float32Array(ids.length * size)
+  let at = 0
+  for await (const features of computed()) {
+    all.set(features, at)
+    at += features.length
+  }
+  return async (id) => all.subarray(place.get(id)! * size, (place.get(id)! + 1) * size)
+}
+
+/** The file under this key, made where there is none that is sound. */
+async function cachedFeatures(
+  key: string,
+  shape: FeatureShape,
+  computed: () => AsyncIterable<Float32Array>,
+  { cache, onNote }: FeatureOptions,
+): Promise<string> {
+  const known = cache!.find(key)
+  if (known !== undefined) {
+    if (await isSoundFeatureFile(known, shape)) return known
+    onNote?.(`${known} is damaged: its features are computed again`)
+    cache!.discard(key)
+  }
+  return await cache!.keep(key, (file) => writeFeatures(file, shape, computed()))
+}
+
+/** A name for the features of these encoded pictures in this order. */
+async function keyOf(source: PictureSource, ids: readonly string[], { identity }: NetworkEncoder) {
+  const hash = createHash('sha256').update(identity)
+  for (const id of ids) {
+    const bytes = await source.read(id)
+    hash.update(`\n${bytes.length}\n`).update(bytes)
+  }
+  return `${hash.digest('hex').slice(0, 32)}.features`
+}
+
+/** Features batch by batch; while one is encoded, the next one's pictures are decoded and resized. */
+async function* batches(
+  source: PictureSource,
+  ids: readonly string[],
+  encoder: NetworkEncoder,
+  { onProgress, signal }: FeatureOptions,
+): AsyncGenerator<Float32Array> {
+  const prepare = (begin: number) => {
+    const some = ids.slice(begin, begin + encoder.batchSize)
+    const pixels = inParallel(some, decodedAtOnce, async (id) => {
+      signal?.throwIfAborted()
+      return encoder.fit(await decodePicture(await source.read(id), source.where(id)))
+    })
+    pixels.catch(() => undefined) // thrown where it is awaited
+    return pixels
+  }
+  let next = prepare(0)
+  for (let begin = 0; begin < ids.length; begin += encoder.batchSize) {
+    const encoding = encoder.encode(await next)
+    const done = Math.min(begin + encoder.batchSize, ids.length)
+    next = prepare(done)
+    const features = await encoding
+    onProgress?.(done, ids.length)
+    yield features
+  }
+}
+
+/** Results in the items' order, of which at most `most` are awaited at a time. */
+async function inParallel<T, R>(
+  items: readonly T[],
+  most: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length)
+  let next = 0
+  const lane = async () => {
+    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i]!)
+  }
+  await Promise.all(Array.from({ length: Math.min(most, items.length) }, lane))
+  return results
+}
