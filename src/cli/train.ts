@@ -162,6 +162,8 @@ async function trainUntilInterrupted(plan: Plan, progress: Progress): Promise<Tr
       signal: interruption.signal,
     })
   } catch (error) {
+    if (interruption.signal.aborted && error === interruption.signal.reason)
+      throw new Interrupted('interrupted before the first step: nothing was saved')
     throw stepped ? new StoppedRun(error) : error
   } finally {
     progress.end()

@@ -68,13 +68,17 @@ export async function openData(
     if (length === 0) throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
   }
   const ids = Object.values(splits).flatMap((samples) => samples.flatMap((sample) => task.pictures(sample)))
-  const features = await openPictures(config, encoder, pictures, ids, {
-    ...{ cache: pictureCache(join(cache, 'pictures')), onNote },
-    onProgress: (done, total) => onProgress('looking at pictures', done, total),
-    ...(signal ? { signal } : {}),
-  })
-  if (encoder.kind === 'network') encoder.close() // all that it has to say is in the cache
-  return { task, splits, tokenizer: remembering(tokenizer), features }
+  try {
+    const features = await openPictures(config, encoder, pictures, ids, {
+      ...{ cache: pictureCache(join(cache, 'pictures')), onNote },
+      onProgress: (done, total) => onProgress('looking at pictures', done, total),
+      ...(signal ? { signal } : {}),
+    })
+    signal?.throwIfAborted()
+    return { task, splits, tokenizer: remembering(tokenizer), features }
+  } finally {
+    if (encoder.kind === 'network') encoder.close() // all that it has to say is in the cache
+  }
 }
 
 /**

@@ -3,16 +3,10 @@ import { copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { UserError } from '../../src/base/index.js'
-import { initialise } from '../../src/models/index.js'
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/index.js'
 import { randomClip } from '../../vl/clip/weights.js'
-import {
-  clipParameters,
-  type NetworkEncoder,
-  openVisionEncoder,
-  type Picture,
-  readClipConfig,
-} from '../../vl/index.js'
+import { type NetworkEncoder, openVisionEncoder, type Picture, readClipConfig } from '../../vl/index.js'
+import { tinyClip, tinyClipWeights, writeTinyClip } from '../support/clip.js'
 import { isLacking, shared, temporaryFolder } from '../support/weights.js'
 
 let [folder, cache] = ['', '']
@@ -45,29 +39,9 @@ test('a name that is none says what there is', () => {
   )
 })
 
-/** Sizes of a tiny CLIP whose heads are 64 wide, as OpenAI's are. */
-const tower = { hidden_size: 64, intermediate_size: 256, num_attention_heads: 1, num_hidden_layers: 1 }
-const tiny = {
-  model_type: 'clip',
-  projection_dim: 8,
-  text_config: { ...tower, vocab_size: 11, max_position_embeddings: 5 },
-  vision_config: { ...tower, image_size: 8, patch_size: 4 },
-}
-
-/** Random weights by Hugging Face's names. */
-function tinyWeights(): Map<string, TensorToWrite & { readonly data: Float32Array }> {
-  return new Map(
-    clipParameters(readClipConfig(tiny, 'tiny')).map(({ name, shape }) => {
-      const data = new Float32Array(shape.reduce((a, b) => a * b, 1))
-      initialise(data, { kind: 'normal', deviation: 0.3 }, 5, name)
-      return [name, { name, shape, dtype: 'F32', data }]
-    }),
-  )
-}
-
 /** The same by OpenAI's names, put together by hand. */
 function openAiTensors(): TensorToWrite[] {
-  const weights = tinyWeights()
+  const weights = tinyClipWeights()
   const take = (name: string, from: string): TensorToWrite => ({ ...weights.get(from)!, name })
   const transposed = (name: string, from: string): TensorToWrite => {
     const { shape, data } = weights.get(from)!
@@ -112,7 +86,7 @@ function openAiTensors(): TensorToWrite[] {
 }
 
 test('random weights are written once, and are the same everywhere', async () => {
-  const architecture = { name: 'tiny', config: readClipConfig(tiny, 'tiny') }
+  const architecture = { name: 'tiny', config: readClipConfig(tinyClip, 'tiny') }
   const notes: string[] = []
   const make = (folder: string, seed = 0) =>
     randomClip(architecture, { cache: folder, seed, onNote: (text) => notes.push(text) })
@@ -137,8 +111,7 @@ describe("OpenAI's names", () => {
   test("give the features of the same weights under Hugging Face's", async () => {
     const openAi = await featuresOf(open(write(openAiTensors())))
     const other = temporaryFolder()
-    writeFileSync(join(other, 'config.json'), JSON.stringify(tiny))
-    writeSafetensors(join(other, 'model.safetensors'), tinyWeights().values())
+    writeTinyClip(other)
     expect(openAi).toHaveLength(4 * 64)
     expect(openAi).toEqual(await featuresOf(open(other)))
   })
