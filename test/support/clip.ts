@@ -10,7 +10,7 @@ const tower = { hidden_size: 64, intermediate_size: 256, num_attention_heads: 1,
 export const tinyClip = {
   model_type: 'clip',
   projection_dim: 8,
-  text_config: { ...tower, vocab_size: 11, max_position_embeddings: 5 },
+  text_config: { ...tower, vocab_size: 11, max_position_embeddings: 5, eos_token_id: 10 },
   vision_config: { ...tower, image_size: 8, patch_size: 4 },
 }
 
