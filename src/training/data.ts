@@ -67,18 +67,45 @@ export async function openData(
   for (const [split, { length }] of Object.entries(splits)) {
     if (length === 0) throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
   }
-  const ids = Object.values(splits).flatMap((samples) => samples.flatMap((sample) => task.pictures(sample)))
-  try {
-    const features = await openPictures(config, encoder, pictures, ids, {
+  const ids = Object.entries(splits).map(
+    ([split, samples]) => [split, samples.flatMap((sample) => task.pictures(sample))] as const,
+  )
+  const open = (what: string, some: Iterable<string>) =>
+    openPictures(config, encoder, pictures, some, {
       ...{ cache: pictureCache(join(cache, 'pictures')), onNote },
-      onProgress: (done, total) => onProgress('looking at pictures', done, total),
+      onProgress: (done, total) => onProgress(what, done, total),
       ...(signal ? { signal } : {}),
     })
+  try {
+    const features =
+      encoder.kind === 'network'
+        ? await openApart(ids, (split, some) => open(`looking at the pictures of ${split}`, some))
+        : await open(
+            'looking at pictures',
+            ids.flatMap(([, some]) => some),
+          )
     signal?.throwIfAborted()
     return { task, splits, tokenizer: remembering(tokenizer), features }
   } finally {
     if (encoder.kind === 'network') encoder.close() // all that it has to say is in the cache
   }
+}
+
+/** Features of each split by itself, so that one that is asked for alone later on is found in the cache. */
+async function openApart(
+  splits: readonly (readonly [split: string, ids: readonly string[]])[],
+  open: (split: string, ids: readonly string[]) => Promise<FeatureSource>,
+): Promise<FeatureSource> {
+  const owners = new Map<string, FeatureSource>()
+  let last: FeatureSource | undefined
+  for (const [split, ids] of splits) {
+    const others = ids.filter((id) => !owners.has(id))
+    if (others.length === 0) continue
+    last = await open(split, others)
+    for (const id of others) owners.set(id, last)
+  }
+  if (!last) return await open('all splits', []) // refused: there are no pictures
+  return { ...last, features: (id) => owners.get(id)!.features(id) }
 }
 
 /**

@@ -66,7 +66,9 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   const runtime = options.runtime ?? chooseRuntime(note)
   const prepared = prepare(config, { cache: options.cache, runtime, onNote: note })
   // Pictures are decoded while the session is made.
-  const opening = openData(config, prepared, options)
+  const failed = new AbortController()
+  const signal = AbortSignal.any([options.signal, failed.signal])
+  const opening = openData(config, prepared, { ...options, signal })
   opening.catch(() => undefined) // thrown where it is awaited
   const threads = config.threads === null ? {} : { threads: config.threads }
   const cores = availableParallelism()
@@ -85,6 +87,9 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
       options: { weightDecay: config.weightDecay, ...config.optimizerOptions },
     },
     ...threads,
+  }).catch((error) => {
+    failed.abort()
+    throw error
   })
   try {
     const data = await opening

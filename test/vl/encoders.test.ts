@@ -3,6 +3,7 @@ import { copyFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { UserError } from '../../src/base/index.js'
+import { publicRuntime } from '../../src/runtime/index.js'
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/index.js'
 import { randomClip } from '../../vl/clip/weights.js'
 import { type NetworkEncoder, openVisionEncoder, type Picture, readClipConfig } from '../../vl/index.js'
@@ -155,6 +156,11 @@ describe.skipIf(isLacking('data/clip-mini'))("a folder of Hugging Face's", () =>
   test('gives the same bits when it is opened again after it was closed', async () => {
     const encoder = open(copyFolder())
     expect(await featuresOf(encoder)).toEqual(await featuresOf(encoder))
+  })
+
+  test('gives the same bits through the public interface', async () => {
+    const encoder = openVisionEncoder(copyFolder(), { cache, threads: 1, runtime: publicRuntime })
+    expect(await featuresOf(encoder as NetworkEncoder)).toEqual(await featuresOf(open(folder)))
   })
 
   test('has another identity when its weights or the fit are others', () => {
