@@ -5,6 +5,7 @@ import { UserError } from '../../src/base/index.js'
 import {
   asFloat32,
   cachedFile,
+  cachedFileSlowly,
   cacheFolder,
   openCheckpoint,
   openSafetensors,
@@ -106,4 +107,22 @@ test('a changed file and another overlay are other keys; tensors of integers sta
     Float32Array.of(5),
   )
   expect(readdirSync(cache)).toHaveLength(3)
+})
+
+test('what takes longer to make is made once, and whole or not at all', async () => {
+  const folder = temporaryFolder()
+  let calls = 0
+  const write = async (path: string) => {
+    writeFileSync(path, `${++calls}`)
+    await Promise.resolve()
+    if (calls === 1) throw new Error('stopped')
+  }
+  await expect(cachedFileSlowly(folder, 'a/key', write)).rejects.toThrow('stopped')
+  expect(readdirSync(join(folder, 'a'))).toEqual([])
+  expect(await cachedFileSlowly(folder, 'a/key', write)).toBe(join(folder, 'a', 'key'))
+  expect(await cachedFileSlowly(folder, 'a/key', write)).toBe(join(folder, 'a', 'key'))
+  expect(readdirSync(join(folder, 'a'))).toEqual(['key'])
+  expect(readFileSync(join(folder, 'a', 'key'), 'utf8')).toBe('2')
+  const file = join(folder, 'a', 'key')
+  await expect(cachedFileSlowly(file, 'below', write)).rejects.toThrow(/cannot be written \(.*\): .*--cache/)
 })
