@@ -5,7 +5,7 @@ import { noun, type Voice, variedVoice, withArticle } from './language.js'
 import { pictureSide, type Scene, type Thing } from './scene.js'
 
 /** Where a thing is: "at the top left", "in the middle". */
-export function placeOf({ x, y }: Pick<Thing, 'x' | 'y'>): string {
+function placeOf({ x, y }: Pick<Thing, 'x' | 'y'>): string {
   const third = (value: number) => Math.min(2, Math.floor((3 * value) / pictureSide))
   const words = [['top', '', 'bottom'][third(y)]!, ['left', '', 'right'][third(x)]!].filter(
     (word) => word !== '',
@@ -13,13 +13,13 @@ export function placeOf({ x, y }: Pick<Thing, 'x' | 'y'>): string {
   return words.length === 0 ? 'in the middle' : `at the ${words.join(' ')}`
 }
 
-export const captionsPerPicture = 5
+const captionsPerPicture = 5
 
-/** @returns five captions; they name every thing, or two of them and how they lie */
+/** @returns five captions; they name every thing, or, where there are several, two of them and how they lie */
 export function captionsOf(scene: Scene): string[] {
   const random = new Random(scene.seed, 1)
   return Array.from({ length: captionsPerPicture }, (_, i) =>
-    (i % 2 === 0 ? listing : relating)(scene, variedVoice(random), random),
+    (i % 2 === 0 || scene.things.length < 2 ? listing : relating)(scene, variedVoice(random), random),
   )
 }
 

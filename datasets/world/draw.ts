@@ -8,8 +8,6 @@ const fills: Readonly<Record<ValueOf<'colour'>, string>> = {
   blue: '#2458d3',
   yellow: '#f4d20c',
   purple: '#7b2fa8',
-  orange: '#f5821f',
-  pink: '#f78fb8',
   black: '#1b1b1b',
 }
 
@@ -33,22 +31,6 @@ const outlines: Readonly<Record<ValueOf<'shape'>, string>> = {
       const radius = i % 2 === 0 ? 1 : 0.42
       return [radius * Math.sin((Math.PI * i) / 5), -radius * Math.cos((Math.PI * i) / 5)]
     }),
-  ),
-  cross: polygon(
-    ...([
-      [-0.32, -0.95],
-      [0.32, -0.95],
-      [0.32, -0.32],
-      [0.95, -0.32],
-      [0.95, 0.32],
-      [0.32, 0.32],
-      [0.32, 0.95],
-      [-0.32, 0.95],
-      [-0.32, 0.32],
-      [-0.95, 0.32],
-      [-0.95, -0.32],
-      [-0.32, -0.32],
-    ] as const),
   ),
   heart:
     '<path d="M0 0.92 C-1.5 -0.15 -0.85 -1.1 -0.3 -0.88 C-0.12 -0.8 0 -0.62 0 -0.5 ' +

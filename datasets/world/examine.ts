@@ -74,7 +74,7 @@ function rarest(
 }
 
 /** Share of the questions that speak first of something else. */
-const distractedShare = 0.2
+const distractedShare = 0.15
 /** Words and signs of a question: with the prompt they are less than the 20 tokens that the paper's tasks read. */
 const longest = 17
 

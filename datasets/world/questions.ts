@@ -35,10 +35,10 @@ function one<T>(from: readonly T[], random: Random): T {
   return from[random.integer(from.length)]!
 }
 
-/** Two things of a scene in random order. */
-function two({ things }: Scene, random: Random): readonly [Thing, Thing] {
+/** Two things of a scene in random order, where there are two. */
+function two({ things }: Scene, random: Random): readonly [Thing, Thing] | undefined {
   const [a, b] = random.permutation(things.length)
-  return [things[a!]!, things[b!]!]
+  return b === undefined ? undefined : [things[a!]!, things[b]!]
 }
 
 /** Whether a split may speak of this: combinations that are held out are not even named elsewhere. */
@@ -61,7 +61,7 @@ function changed(description: Description, random: Random): Description {
 const exists: QuestionKind = {
   name: 'is there',
   answerType: 'yes/no',
-  weight: 2,
+  weight: 3,
   ask(scene, split, random) {
     const given = someOf(one(scene.things, random), 3, random)
     const description = random.uniform() < 0.5 ? given : changed(given, random)
@@ -79,7 +79,7 @@ const exists: QuestionKind = {
 const existsNot: QuestionKind = {
   name: 'is nothing',
   answerType: 'yes/no',
-  weight: 1,
+  weight: 0.75,
   ask(scene, _, random) {
     const name = one(attributeNames, random)
     const description = { [name]: one(valuesOf(name), random) } as Description
@@ -136,7 +136,7 @@ function valueAsked(thing: Thing, attribute: Attribute): Omit<Asked, 'say'> {
 const count: QuestionKind = {
   name: 'how many',
   answerType: 'number',
-  weight: 2,
+  weight: 1.5,
   ask(scene, _, random) {
     const name = one(attributeNames, random)
     const description = { [name]: one(valuesOf(name), random) } as Description
@@ -199,10 +199,11 @@ const side: QuestionKind = {
 const relation: QuestionKind = {
   name: 'is it beside',
   answerType: 'yes/no',
-  weight: 1,
+  weight: 0.5,
   ask(scene, split, random) {
     const { axis, before, after, where } = one(axes, random)
     const pair = two(scene, random)
+    if (!pair) return undefined
     const told = pair.map((thing) => tellApart(scene, thing, [], random))
     const distance = pair[1][axis] - pair[0][axis]
     if (!told.every((d) => d && speakable(d, split)) || Math.abs(distance) < apart) return undefined
@@ -220,7 +221,7 @@ const relation: QuestionKind = {
 const neighbour: QuestionKind = {
   name: 'what is beside',
   answerType: 'other',
-  weight: 1,
+  weight: 0.5,
   ask(scene, split, random) {
     const { axis, before, after, where } = one(axes, random)
     const asked = one([before, after], random)
@@ -244,9 +245,10 @@ const neighbour: QuestionKind = {
 const larger: QuestionKind = {
   name: 'which is larger',
   answerType: 'other',
-  weight: 1,
+  weight: 0.5,
   ask(scene, _, random) {
     const pair = two(scene, random)
+    if (!pair) return undefined
     const by = one(['colour', 'shape'] as const, random)
     const told = pair.map((thing) => ({ [by]: thing[by] }) as Description)
     const unique = told.every((description) => allThat(scene, description).length === 1)
@@ -267,10 +269,11 @@ const larger: QuestionKind = {
 const same: QuestionKind = {
   name: 'is it the same',
   answerType: 'yes/no',
-  weight: 1,
+  weight: 0.5,
   ask(scene, split, random) {
     const attribute = one(attributeNames, random)
     const pair = two(scene, random)
+    if (!pair) return undefined
     const told = pair.map((thing) => tellApart(scene, thing, [attribute], random))
     if (!told.every((d) => d && speakable(d, split))) return undefined
     return {
@@ -289,7 +292,7 @@ const same: QuestionKind = {
 const more: QuestionKind = {
   name: 'are there more',
   answerType: 'yes/no',
-  weight: 1,
+  weight: 0.5,
   ask(scene, _, random) {
     const name = one(attributeNames, random)
     const value = one(scene.things, random)[name]
@@ -317,7 +320,7 @@ const more: QuestionKind = {
 const except: QuestionKind = {
   name: 'which is not',
   answerType: 'other',
-  weight: 1.5,
+  weight: 0.75,
   ask(scene, _, random) {
     const hidden = one(attributeNames, random)
     const name = one(
@@ -342,10 +345,10 @@ const except: QuestionKind = {
 export const questionKinds: readonly QuestionKind[] = [
   exists,
   existsNot,
-  attributeKind('colour', 'what colour', 2),
-  attributeKind('shape', 'what shape', 2),
-  attributeKind('pattern', 'what pattern', 1.5),
-  attributeKind('size', 'what size', 1.5),
+  attributeKind('colour', 'what colour', 3),
+  attributeKind('shape', 'what shape', 3),
+  attributeKind('pattern', 'what pattern', 2),
+  attributeKind('size', 'what size', 2),
   count,
   side,
   relation,

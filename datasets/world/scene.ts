@@ -34,11 +34,19 @@ export interface Scene {
   readonly seed: number
 }
 
-export const backgroundCount = 6
+const backgroundCount = 6
 
 const radii: Readonly<Record<ValueOf<'size'>, readonly [least: number, most: number]>> = {
-  small: [9, 11],
-  large: [15.5, 18],
+  small: [10, 12],
+  large: [17, 20],
+}
+
+/** How many things a picture has; the built-in models learned from pictures of two or three. */
+const counts: Readonly<Record<WorldSplit, readonly number[]>> = {
+  train: [1, 2, 3],
+  val: [1, 2, 3],
+  test: [1, 2, 3],
+  pretrain: [2, 3],
 }
 
 /** Things may overlap by this share of their radii's sum, at most. */
@@ -49,7 +57,7 @@ const margin = 2
 export function makeScene(seed: number, split: WorldSplit, index: number): Scene {
   const sceneSeed = new Random(seed, splitNames.indexOf(split), index).uint32()
   const random = new Random(sceneSeed)
-  const count = 2 + random.integer(3)
+  const count = counts[split][random.integer(counts[split].length)]!
   const things: Thing[] = []
   while (things.length < count) {
     const thing = makeThing(split, things, random)

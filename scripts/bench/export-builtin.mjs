@@ -4,16 +4,16 @@
  *   node scripts/bench/export-builtin.mjs --out DIR [--seed N] [--cache DIR]
  *
  * Writes `features.safetensors` (features of all pictures), `samples.json` (token ids, answers with their scores, what
- * annotators said), `start.safetensors` (all weights, the ladder's as the seed makes them) and `settings.json`.
+ * annotators said), `words.json` (their ids), `start.safetensors` (all weights, the ladder's as the seed makes them) and `settings.json`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { modelParameters } from '../../dist/src/training/graphs.js'
+import { chooseRuntime } from '../../dist/src/runtime/index.js'
 import { openData } from '../../dist/src/training/data.js'
+import { modelParameters } from '../../dist/src/training/graphs.js'
 import { ParameterStore, startValues } from '../../dist/src/training/index.js'
 import { prepare, resolveConfig } from '../../dist/src/training/prepare.js'
-import { chooseRuntime } from '../../dist/src/runtime/index.js'
 import { cacheFolder, writeSafetensors } from '../../dist/src/weights/index.js'
 
 const text = { type: 'string' }
@@ -27,7 +27,9 @@ const prepared = prepare(config, { cache, runtime: chooseRuntime(console.error),
 const data = await openData(config, prepared, { cache, report })
 mkdirSync(values.out, { recursive: true })
 
-const pictures = [...new Set(Object.values(data.splits).flatMap((samples) => samples.map(({ imageId }) => imageId)))]
+const pictures = [
+  ...new Set(Object.values(data.splits).flatMap((samples) => samples.map(({ imageId }) => imageId))),
+]
 const places = new Map(pictures.map((id, place) => [id, place]))
 const { positions, featDim } = data.features
 const float32 = (name, shape, data) => ({ name, dtype: 'F32', shape, data })
@@ -52,9 +54,15 @@ const samples = Object.fromEntries(
 )
 writeFileSync(join(values.out, 'samples.json'), JSON.stringify(samples))
 
+const said = new Set(Object.values(data.splits).flatMap((all) => all.flatMap(({ answers }) => answers)))
+const words = Object.fromEntries([...said].map((answer) => [answer, encode(answer).slice(0, -1)]))
+writeFileSync(join(values.out, 'words.json'), JSON.stringify(words))
+
 const { spec, backbone } = prepared
 const specs = modelParameters(spec)
-const store = new ParameterStore(specs.filter(({ trained }) => trained).map((each) => ({ ...each, decays: false })))
+const store = new ParameterStore(
+  specs.filter(({ trained }) => trained).map((each) => ({ ...each, decays: false })),
+)
 startValues(store, specs, backbone.weights, seed)
 writeSafetensors(
   join(values.out, 'start.safetensors'),
@@ -62,4 +70,7 @@ writeSafetensors(
     float32(name, shape, store.parameters.get(name)?.value.floats ?? backbone.weights.readFloat32(name)),
   ),
 )
-writeFileSync(join(values.out, 'settings.json'), JSON.stringify({ config, t5: spec.config, featDim, positions }))
+writeFileSync(
+  join(values.out, 'settings.json'),
+  JSON.stringify({ config, t5: spec.config, featDim, positions }),
+)

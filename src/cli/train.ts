@@ -172,8 +172,8 @@ async function trainUntilInterrupted(plan: Plan, progress: Progress): Promise<Tr
   }
 }
 
-/** What one may want to type after a run. */
-function nextCommands({ folder }: TrainResult, { seed }: TrainConfig): readonly string[] {
+/** What one may want to know and to type after a run. */
+function nextCommands({ folder }: TrainResult, { seed, backbone, vision }: TrainConfig): readonly string[] {
   const config = `${folder}/config.yaml`
   const again = ['vl-lst', 'train', '--config', config]
   return [
@@ -182,5 +182,13 @@ function nextCommands({ folder }: TrainResult, { seed }: TrainConfig): readonly 
     `your pictures:   ${shellCommand(['vl-lst', 'predict', folder, '--image', 'FILE', '--question', 'What is this?'])}`,
     `another seed:    ${shellCommand([...again, '--seed', String(seed + 1)])}`,
     `its settings:    ${shellCommand([...again, '--print-config'])}`,
+    ...([backbone, vision].includes(builtin) ? aboutBuiltin : []),
   ]
 }
+
+const builtin = 'builtin'
+const aboutBuiltin = [
+  'The built-in models have seen drawn scenes alone and know little else. For real pictures and questions, give',
+  'folders of Hugging Face models (t5-base, clip-vit-base-patch32, with model.safetensors):',
+  '                 vl-lst train --task vqa --backbone t5-base --vision clip-vit-base-patch32 --dataset my.jsonl',
+]

@@ -41,6 +41,16 @@ const byMethod: Readonly<Record<string, Partial<TrainConfig>>> = {
 
 /** Settings that a data set's layout brings, by the layout's name. */
 const byDataSet: Readonly<Record<string, Partial<TrainConfig>>> = {
+  builtin: {
+    epochs: 10,
+    batchSize: 32,
+    learningRate: 2e-3,
+    dropout: 0,
+    weightDecay: 0,
+    warmupRatio: 0.05,
+    maxGradNorm: 1,
+    methodOptions: { reductionFactor: 2, tapNorm: true, gateImageRows: false },
+  },
   'easy-vqa': {
     epochs: 6,
     batchSize: 64,

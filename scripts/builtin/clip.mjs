@@ -1,0 +1,130 @@
+/** Trains the built-in CLIP by its contrastive loss, with the toolkit's own graph, optimizer and runtime. */
+import { writeFileSync } from 'node:fs'
+import { Random } from '../../dist/src/base/index.js'
+import { gradientName } from '../../dist/src/models/index.js'
+import { float32, int64, nativeRuntime } from '../../dist/src/runtime/index.js'
+import { openTokenizer, padBatch } from '../../dist/src/text/index.js'
+import {
+  clippingScale,
+  createNorm,
+  openSession,
+  optimizers,
+  ParameterStore,
+  startValues,
+} from '../../dist/src/training/index.js'
+import { contrastiveGraph, readClipConfig } from '../../dist/vl/index.js'
+import { noCheckpoint, rateAt, saveModel } from './model.mjs'
+import { drawPairs, look } from './views.mjs'
+
+const side = 96
+const configOf = (vocabulary) => ({
+  ...{ architectures: ['CLIPModel'], model_type: 'clip', projection_dim: 96, logit_scale_init_value: 2.6592 },
+  text_config: {
+    ...{ vocab_size: vocabulary, hidden_size: 96, intermediate_size: 384, num_hidden_layers: 3 },
+    ...{
+      num_attention_heads: 4,
+      max_position_embeddings: 64,
+      hidden_act: 'quick_gelu',
+      layer_norm_eps: 1e-5,
+    },
+    ...{ pad_token_id: 0, bos_token_id: 1, eos_token_id: 1 },
+  },
+  vision_config: {
+    ...{ image_size: side, patch_size: 24, num_channels: 3, hidden_size: 128, intermediate_size: 512 },
+    ...{ num_hidden_layers: 4, num_attention_heads: 4, hidden_act: 'quick_gelu', layer_norm_eps: 1e-5 },
+  },
+})
+
+/** As CLIP's (Radford et al. 2021). */
+const preprocessing = {
+  ...{ image_processor_type: 'CLIPImageProcessor', do_resize: true, size: { shortest_edge: side } },
+  ...{ do_center_crop: true, crop_size: { height: side, width: side }, do_normalize: true, resample: 3 },
+  ...{ image_mean: [0.48145466, 0.4578275, 0.40821073], image_std: [0.26862954, 0.26130258, 0.27577711] },
+}
+
+const learningRate = 1e-3
+const pairsPerBatch = 64
+const largestLogitScale = Math.log(100)
+
+/** @param log is told of every fiftieth step */
+export async function trainClip({ folder, steps, pairs, seed, threads, log }) {
+  const tokenizer = openTokenizer(folder)
+  const json = configOf(tokenizer.vocabularySize)
+  const scenes = await drawPairs(pairs, 0)
+  const learner = await openLearner(readClipConfig(json, 'clip'), { seed, threads })
+  const scale = learner.store.parameters.get('logit_scale').value.floats
+  let losses = 0
+  for (let step = 0; step < steps; step++) {
+    losses += await learner.step(
+      batchOf(scenes, tokenizer, new Random(seed, step)),
+      rateAt(step, steps, learningRate),
+    )
+    scale[0] = Math.min(scale[0], largestLogitScale)
+    if ((step + 1) % 50 === 0) {
+      log({ model: 'clip', step: step + 1, loss: losses / 50, scale: Math.exp(scale[0]) })
+      losses = 0
+    }
+  }
+  saveModel(folder, json, learner.store)
+  writeFileSync(`${folder}/preprocessor_config.json`, `${JSON.stringify(preprocessing, undefined, 2)}\n`)
+  learner.close()
+}
+
+/** Pictures and texts of some pairs: both of a pair are in the batch, so that what differs has to be seen. */
+function batchOf(scenes, tokenizer, random) {
+  const views = Array.from({ length: pairsPerBatch }, () => scenes[random.integer(scenes.length)]).flat()
+  const size = 3 * side * side
+  const values = new Float32Array(views.length * size)
+  const texts = views.map((view, i) => {
+    const text = look(view, side, normalised, values.subarray(i * size, (i + 1) * size), random)
+    return tokenizer.encode(text, { maxLength: 64 })
+  })
+  const { ids, batch, length } = padBatch(texts, 0)
+  return {
+    pixelValues: float32([views.length, 3, side, side], values),
+    inputIds: int64([batch, length], ids),
+    attentionMask: int64(
+      [batch, length],
+      ids.map((id) => (id === 0n ? 0n : 1n)),
+    ),
+  }
+}
+
+const normalised = preprocessing.image_mean.map((mean, channel) =>
+  Float32Array.from({ length: 256 }, (_, value) => (value / 255 - mean) / preprocessing.image_std[channel]),
+)
+
+/** Norms, biases, the class embedding and the scale don't decay. */
+const decays = ({ shape }) => shape.length >= 2
+
+async function openLearner(config, { seed, threads }) {
+  const context = { runtime: nativeRuntime, threads }
+  const built = contrastiveGraph(config)
+  const store = new ParameterStore(built.parameters.map((spec) => ({ ...spec, decays: decays(spec) })))
+  startValues(store, built.parameters, noCheckpoint, seed)
+  const session = await openSession(built, noCheckpoint, context)
+  const optimizer = await optimizers
+    .get('adamw-torch')
+    .create(store, { weightDecay: 0.02, beta2: 0.98, epsilon: 1e-6 }, context)
+  const norm = await createNorm(store, context)
+  const all = [...store.parameters.values()]
+  const values = Object.fromEntries(all.map(({ name, value }) => [name, value]))
+  const fetches = Object.fromEntries(all.map(({ name, gradient }) => [gradientName(name), gradient]))
+  return {
+    store,
+    async step(feeds, rate) {
+      const { loss } = await session.run({ ...feeds, ...values }, fetches)
+      const [value] = loss.floats
+      for (const tensor of [loss, ...Object.values(feeds)]) tensor.release()
+      await optimizer.step({
+        learningRate: rate,
+        gradientScale: clippingScale(await norm.measure(new Set()), 1),
+      })
+      return value
+    },
+    close() {
+      for (const part of [session, optimizer, norm]) part.close()
+      store.release()
+    },
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * A byte-level BPE (Sennrich et al. 2016) over the world's words: every one of them becomes one piece, and whatever
+ * else is typed is spelled in bytes. Ids: `<pad>`, `</s>`, `<unk>`, 256 bytes, merges, `<extra_id_99>` … `<extra_id_0>`.
+ */
+import { writeFileSync } from 'node:fs'
+
+const extraIds = 100
+const specials = ['<pad>', '</s>', '<unk>']
+
+/** Bytes as the characters that byte-level tokenizers write them with (Radford et al. 2019). */
+const byteCharacters = (() => {
+  const printable = (byte) =>
+    (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || (byte >= 174 && byte <= 255)
+  let next = 256
+  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : next++))
+})()
+
+const split = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu
+
+/** How often each word occurs, as a row of byte characters. */
+function countWords(texts) {
+  const counts = new Map()
+  for (const text of texts) {
+    for (const [word] of ` ${text}`.matchAll(split)) {
+      const spelled = [...Buffer.from(word)].map((byte) => byteCharacters[byte]).join('')
+      counts.set(spelled, (counts.get(spelled) ?? 0) + 1)
+    }
+  }
+  return [...counts].map(([word, count]) => ({ pieces: [...word], count }))
+}
+
+function mostFrequentPair(words) {
+  const counts = new Map()
+  for (const { pieces, count } of words) {
+    for (let i = 1; i < pieces.length; i++) {
+      const pair = `${pieces[i - 1]} ${pieces[i]}`
+      counts.set(pair, (counts.get(pair) ?? 0) + count)
+    }
+  }
+  return [...counts].reduce(
+    (best, pair) => (!best || pair[1] > best[1] || (pair[1] === best[1] && pair[0] < best[0]) ? pair : best),
+    undefined,
+  )?.[0]
+}
+
+function merge({ pieces, count }, [left, right]) {
+  const merged = []
+  for (let i = 0; i < pieces.length; i++) {
+    const joins = pieces[i] === left && pieces[i + 1] === right
+    merged.push(joins ? left + right : pieces[i])
+    if (joins) i++
+  }
+  return { pieces: merged, count }
+}
+
+/** Merges until every word is one piece. */
+function learnMerges(texts) {
+  let words = countWords(texts)
+  const merges = []
+  for (let pair = mostFrequentPair(words); pair; pair = mostFrequentPair(words)) {
+    merges.push(pair.split(' '))
+    words = words.map((word) => merge(word, merges.at(-1)))
+  }
+  return merges
+}
+
+/** Trains a tokenizer on texts and writes it as Hugging Face's `tokenizer.json` with its configuration. */
+export function trainTokenizer(texts, folder) {
+  const merges = learnMerges(texts)
+  const pieces = [
+    ...specials,
+    ...byteCharacters,
+    ...new Set(merges.map(([left, right]) => left + right)),
+    ...Array.from({ length: extraIds }, (_, i) => `<extra_id_${extraIds - 1 - i}>`),
+  ]
+  const special = (content) => ({
+    ...{ id: pieces.indexOf(content), content, single_word: false, lstrip: false, rstrip: false },
+    ...{ normalized: false, special: true },
+  })
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }
+  const tokenizer = {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: [...specials, ...pieces.slice(-extraIds)].map(special),
+    normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Lowercase' }] },
+    pre_tokenizer: byteLevel,
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [{ Sequence: { id: 'A', type_id: 0 } }, { SpecialToken: { id: '</s>', type_id: 0 } }],
+      pair: [
+        { Sequence: { id: 'A', type_id: 0 } },
+        { SpecialToken: { id: '</s>', type_id: 0 } },
+        { Sequence: { id: 'B', type_id: 0 } },
+        { SpecialToken: { id: '</s>', type_id: 0 } },
+      ],
+      special_tokens: { '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] } },
+    },
+    decoder: { type: 'Sequence', decoders: [byteLevel, { type: 'Strip', content: ' ', start: 1, stop: 0 }] },
+    model: {
+      ...{ type: 'BPE', dropout: null, unk_token: '<unk>', continuing_subword_prefix: null },
+      ...{ end_of_word_suffix: null, fuse_unk: false, byte_fallback: false },
+      vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
+      merges: merges.map((pair) => pair.join(' ')),
+    },
+  }
+  writeFileSync(`${folder}/tokenizer.json`, JSON.stringify(tokenizer))
+  const config = { tokenizer_class: 'PreTrainedTokenizerFast', pad_token: '<pad>', eos_token: '</s>' }
+  writeFileSync(`${folder}/tokenizer_config.json`, `${JSON.stringify({ ...config, unk_token: '<unk>' })}\n`)
+  return pieces.length
+}

@@ -1,0 +1,54 @@
+/**
+ * Makes the built-in models again: `npm run builtin -- [--only tokenizer,t5,clip] [--threads N]`.
+ *
+ * A tokenizer, a small T5 (span corruption) and a small CLIP (contrastive), trained by this toolkit on drawn scenes
+ * alone; about an hour on two cores. Writes `builtin/` and its log.
+ */
+import { appendFileSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { corpusTexts } from '../../dist/datasets/world/index.js'
+import { trainClip } from './clip.mjs'
+import { pretrainT5 } from './t5.mjs'
+import { trainTokenizer } from './tokenizer.mjs'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'builtin')
+const folders = { t5: join(root, 't5'), clip: join(root, 'clip') }
+const seed = 1
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, threads: { type: 'string' } } })
+const threads = Number(values.threads ?? availableParallelism())
+
+/** A logger of one model: to the screen, and into its folder. */
+function logInto(folder) {
+  const file = join(folder, 'training.jsonl')
+  const start = performance.now()
+  rmSync(file, { force: true })
+  return (record) => {
+    const line = JSON.stringify({
+      ...record,
+      seconds: Math.round((performance.now() - start) / 1000),
+      threads,
+    })
+    console.log(line)
+    appendFileSync(file, `${line}\n`)
+  }
+}
+
+const makers = {
+  tokenizer() {
+    const pieces = trainTokenizer(corpusTexts(4000), folders.t5)
+    for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+      copyFileSync(join(folders.t5, name), join(folders.clip, name))
+    console.log(`${pieces} pieces`)
+  },
+  t5: () => pretrainT5({ folder: folders.t5, steps: 2400, seed, threads, log: logInto(folders.t5) }),
+  clip: () =>
+    trainClip({ folder: folders.clip, steps: 4000, pairs: 5000, seed, threads, log: logInto(folders.clip) }),
+}
+
+for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true })
+const chosen = values.only?.split(',') ?? Object.keys(makers)
+for (const name of chosen) await makers[name]()

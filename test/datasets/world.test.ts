@@ -1,0 +1,176 @@
+/** The built-in world: the same bytes every time, splits that share nothing, questions that pictures answer. */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDataSet } from '../../datasets/index.js'
+import { heldOutFor } from '../../datasets/world/attributes.js'
+import { describePart, worldParts, worldSeed } from '../../datasets/world/files.js'
+import {
+  type Balance,
+  buildWorld,
+  corpusDocument,
+  corpusScene,
+  corpusSeed,
+  makeScene,
+  questionsAbout,
+  renderScene,
+  twinOf,
+} from '../../datasets/world/index.js'
+import { Random } from '../../src/base/index.js'
+
+let cache: string
+let folder: string
+beforeAll(async () => {
+  cache = mkdtempSync(join(tmpdir(), 'world-'))
+  folder = await buildWorld(cache)
+}, 120_000)
+afterAll(() => rmSync(cache, { recursive: true, force: true }))
+
+const parts = worldParts.map((part) => ({ ...part, pictures: describePart(part) }))
+
+const few = worldParts.map((part) => ({ ...part, scenes: 5 }))
+
+const hashOf = (text: string | Uint8Array) => createHash('sha256').update(text).digest('hex').slice(0, 16)
+
+test('scenes, questions and answers are the same everywhere', () => {
+  const said = parts.map(({ pictures }) =>
+    JSON.stringify(
+      pictures.map(({ scene, questions }) => [scene, questions.map((q) => [q.question, q.answers])]),
+    ),
+  )
+  expect(said.map(hashOf)).toMatchInlineSnapshot()
+})
+
+test('a picture has the same bytes when it is drawn again', async () => {
+  for (const { pictures } of parts) {
+    const { file, scene } = pictures[3]!
+    expect(hashOf(await renderScene(scene))).toBe(hashOf(readFileSync(join(folder, file))))
+  }
+})
+
+test('it opens as a data set, every picture there and every question answered by ten', async () => {
+  const { splits } = await openDataSet('builtin', { seed: 1, cache })
+  expect(splits.train.length).toBeGreaterThanOrEqual(4000)
+  expect(splits.validation.length).toBeGreaterThanOrEqual(1000)
+  for (const samples of Object.values(splits)) {
+    for (const { answers, label } of samples) {
+      expect(answers).toHaveLength(10)
+      expect(Math.max(...label!.values())).toBe(1)
+    }
+  }
+})
+
+test('splits share no scene, and what is held out is neither drawn nor named elsewhere', () => {
+  const scenes = parts.flatMap(({ pictures }) => pictures.map(({ scene }) => JSON.stringify(scene.things)))
+  expect(new Set(scenes).size).toBe(scenes.length)
+  for (const { split, pictures } of parts) {
+    const owners = pictures.flatMap(({ scene }) => scene.things.map(heldOutFor))
+    expect(owners.every((owner) => owner === undefined || owner === split)).toBe(true)
+    if (split !== 'train') expect(owners.filter((owner) => owner === split).length).toBeGreaterThan(50)
+    for (const { questions } of pictures)
+      for (const { plain } of questions) expect(strangers(plain, split)).toEqual([])
+  }
+})
+
+/** Combinations in plain words that belong to another split. */
+function strangers(text: string, split: string): string[] {
+  const named = [
+    ...text.matchAll(/(red|green|blue|yellow|purple|black) (circle|square|triangle|star|heart)/g),
+  ]
+  return named
+    .filter(([, colour, shape]) => {
+      const owner = heldOutFor({ colour, shape } as Parameters<typeof heldOutFor>[0])
+      return owner !== undefined && owner !== split
+    })
+    .map(([whole]) => whole)
+}
+
+test('what the built-in models were trained on shares no scene and nothing held out with any split', () => {
+  expect(corpusSeed).not.toBe(worldSeed)
+  const inSplits = new Set(
+    parts.flatMap(({ pictures }) => pictures.map(({ scene }) => JSON.stringify(scene.things))),
+  )
+  for (let index = 0; index < 20_000; index++) {
+    const scene = corpusScene(index)
+    expect(inSplits.has(JSON.stringify(scene.things))).toBe(false)
+    expect(scene.things.some((thing) => heldOutFor(thing) !== undefined)).toBe(false)
+    const { twin } = twinOf(scene, new Random(scene.seed, 6))
+    expect(inSplits.has(JSON.stringify(twin.things))).toBe(false)
+    expect(twin.things.some((thing) => heldOutFor(thing) !== undefined)).toBe(false)
+    for (const { text } of corpusDocument(index)) expect(strangers(text, 'pretrain')).toEqual([])
+  }
+})
+
+test('the question alone says little: always the kind’s most frequent answer is right in a third', () => {
+  for (const { pictures } of parts) {
+    const counts = new Map<string, Map<string, number>>()
+    for (const { kind, answer } of pictures.flatMap(({ questions }) => questions)) {
+      const answers = counts.get(kind.name) ?? new Map<string, number>()
+      counts.set(kind.name, answers.set(answer, (answers.get(answer) ?? 0) + 1))
+    }
+    const tables = [...counts.values()].map((answers) => [...answers.values()])
+    const total = tables.flat().reduce((sum, count) => sum + count, 0)
+    const right = tables.reduce((sum, table) => sum + Math.max(...table), 0)
+    expect(right / total).toBeLessThan(0.36)
+  }
+})
+
+test('questions of every kind are answered as one who looks at the scene would', () => {
+  const balance: Balance = new Map()
+  const kinds = new Set<string>()
+  for (let index = 0; index < 500; index++) {
+    const scene = makeScene(1, 'train', index)
+    for (const { kind, plain, answer } of questionsAbout(scene, 'train', 4, balance)) {
+      kinds.add(kind.name)
+      const [, colour] = /^how many (\w+) things are there\?$/.exec(plain) ?? []
+      const counted = scene.things.filter((thing) =>
+        [thing.colour, thing.size, thing.pattern].includes(colour as never),
+      )
+      if (colour) expect(answer).toBe(String(counted.length))
+      const [, shape] = /^what colour is the (\w+)\?$/.exec(plain) ?? []
+      if (shape)
+        expect(scene.things.filter((thing) => thing.shape === shape).map((thing) => thing.colour)).toEqual([
+          answer,
+        ])
+    }
+  }
+  expect(kinds.size).toBe(14)
+})
+
+test('a damaged world is drawn again, and said so', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'world-'))
+  try {
+    const small = await buildWorld(other, { parts: few })
+    const picture = join(small, 'val', readdirSync(join(small, 'val'))[0]!)
+    const whole = readFileSync(picture)
+    writeFileSync(picture, 'half')
+    const notes: string[] = []
+    expect(await buildWorld(other, { parts: few, onNote: (text) => notes.push(text) })).toBe(small)
+    expect(notes).toEqual([`${small} is damaged: drawing it again`])
+    expect(readFileSync(picture)).toEqual(whole)
+  } finally {
+    rmSync(other, { recursive: true, force: true })
+  }
+})
+
+test('two builds at once end with one whole world, and nothing of a killed one stays', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'world-'))
+  try {
+    const killed = join(other, 'world-1.999999999-00.tmp')
+    mkdirSync(killed)
+    const [one, two] = await Promise.all([1, 2].map(() => buildWorld(other, { parts: few })))
+    expect(one).toBe(two)
+    expect(existsSync(killed)).toBe(false)
+    expect(readdirSync(other)).toEqual([one!.slice(other.length + 1)])
+  } finally {
+    rmSync(other, { recursive: true, force: true })
+  }
+})
+
+test('a cache that can’t be written is said in one line', async () => {
+  const file = join(cache, 'a-file')
+  writeFileSync(file, '')
+  await expect(buildWorld(file)).rejects.toThrow(/cannot be written .*--cache/)
+})
