@@ -8,9 +8,9 @@ export const builtin: DataSetReader = {
   name: 'builtin',
   layout: 'no files: scenes that are drawn into the cache folder',
   recognises: (path) => path === 'builtin',
-  async read(_, { cache = cacheFolder(), onNote, onProgress, ...options }) {
+  async read(_, { cache = cacheFolder(), onProgress, ...options }) {
     const folder = await buildWorld(cache, {
-      ...(onNote ? { onNote } : {}),
+      ...options,
       ...(onProgress
         ? { onProgress: (done: number, total: number) => onProgress('drawing scenes', done, total) }
         : {}),

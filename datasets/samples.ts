@@ -58,6 +58,8 @@ export interface ReadOptions {
   /** Where what is made once is kept; the platform's cache folder by default. */
   readonly cache?: string
   readonly onNote?: (text: string) => void
+  /** Ends long work. */
+  readonly signal?: AbortSignal
   /** Told while something long is done: what, how much of it, of how much. */
   readonly onProgress?: (what: string, done: number, total: number) => void
 }

@@ -1,6 +1,15 @@
 /** What users get: the package's files, its program, and a build that may run twice at once. */
 import { execFileSync, spawn } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -26,14 +35,30 @@ describe('the package', () => {
     })
     const [{ files }] = JSON.parse(packed) as [{ readonly files: readonly { readonly path: string }[] }]
     const paths = files.map(({ path }) => path)
-    const outside = paths.filter((path) => !/^(dist|docs)\//.test(path))
+    const outside = paths.filter((path) => !/^(builtin|dist|docs)\//.test(path))
     expect(outside.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
     expect(paths).toContain(program)
     expect(paths).toContain('dist/src/graph/onnx.schema.json')
-    expect(
-      paths.filter((path) => /\.(safetensors|onnx|tar|test\.js)$|^dist\/(test|shared)\//.test(path)),
-    ).toEqual([])
+    const strange = /\.(onnx|tar|test\.js)$|^dist\/(test|shared)\//
+    expect(paths.filter((path) => strange.test(path))).toEqual([])
+    const weights = paths.filter((path) => path.endsWith('.safetensors'))
+    expect(weights.toSorted()).toEqual(['builtin/clip/model.safetensors', 'builtin/t5/model.safetensors'])
+    const bytes = weights.reduce((sum, path) => sum + statSync(join(root, path)).size, 0)
+    expect(bytes).toBeLessThan(6e6)
   })
+
+  test('does its main job where it was installed', () => {
+    const folder = temporaryFolder()
+    const npm = (...words: readonly string[]) =>
+      execFileSync('npm', words, { cwd: folder, encoding: 'utf8', shell: isWindows, stdio: 'pipe' })
+    npm('pack', root, '--ignore-scripts')
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }')
+    npm('install', '--ignore-scripts', `./vl-lst-${manifest.version}.tgz`)
+    const words = ['train', '--task', 'vqa', '--max-steps', '2', '--cache', 'cache', '--output', 'run']
+    const output = npm('exec', '--', 'vl-lst', ...words)
+    expect(output).toMatch(/^answer type: yes\/no +\d/m)
+    expect(existsSync(join(folder, 'run', 'report.md'))).toBe(true)
+  }, 600_000)
 
   test('has a program that starts', () => {
     expect(read(program)).toMatch(/^#!\/usr\/bin\/env node\n/)

@@ -18,6 +18,7 @@ export interface BuildOptions {
   /** Drawn pictures so far, of all. */
   readonly onProgress?: (done: number, total: number) => void
   readonly onNote?: (text: string) => void
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -25,6 +26,7 @@ export interface BuildOptions {
  * the same time.
  *
  * @throws {UserError} the cache can't be written, or is full
+ * @throws the signal's reason, with nothing left behind
  */
 export async function buildWorld(cache: string, options: BuildOptions = {}): Promise<string> {
   const folder = join(cache, `world-${worldVersion}`)
@@ -62,7 +64,10 @@ const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 /** Pictures that are drawn at once: enough to keep sharp's threads busy. */
 const drawnAtOnce = 32
 
-async function write(folder: string, { parts = worldParts, onProgress }: BuildOptions): Promise<void> {
+async function write(
+  folder: string,
+  { parts = worldParts, onProgress, signal }: BuildOptions,
+): Promise<void> {
   const hashes: Record<string, string> = {}
   const save = (file: string, bytes: Uint8Array) => {
     writeFileSync(join(folder, file), bytes)
@@ -76,6 +81,7 @@ async function write(folder: string, { parts = worldParts, onProgress }: BuildOp
     const pictures = describePart(part)
     for (const [name, json] of jsonFiles(part, pictures)) save(name, Buffer.from(JSON.stringify(json)))
     for (let begin = 0; begin < pictures.length; begin += drawnAtOnce) {
+      signal?.throwIfAborted()
       const some = pictures.slice(begin, begin + drawnAtOnce)
       const drawn = await Promise.all(some.map(({ scene }) => renderScene(scene)))
       for (const [i, { file }] of some.entries()) save(file, drawn[i]!)

@@ -79,7 +79,7 @@ function makeThing(split: WorldSplit, others: readonly Thing[], random: Random):
   const thing: Thing = {
     ...drawCombination(split, random),
     ...{ size, pattern: draw('pattern'), x: place(), y: place(), radius },
-    angle: round(-15 + 30 * random.uniform()),
+    angle: round(-10 + 20 * random.uniform()),
   }
   const fits = others.every(
     (other) => Math.hypot(other.x - thing.x, other.y - thing.y) >= (1 - overlap) * (other.radius + radius),
@@ -107,12 +107,29 @@ export interface Twin {
   readonly different: number
 }
 
+/** How often a twin differs in what: what is hard to see more often. */
+const twinWeights: Readonly<Record<Attribute, number>> = {
+  size: 0.15,
+  pattern: 0.25,
+  colour: 0.1,
+  shape: 0.5,
+}
+
+function drawAttribute(random: Random): Attribute {
+  let rest = random.uniform()
+  for (const name of attributeNames) {
+    rest -= twinWeights[name]
+    if (rest < 0) return name
+  }
+  return 'shape'
+}
+
 export function twinOf(scene: Scene, random: Random): Twin {
   const different = random.integer(scene.things.length)
   const thing = scene.things[different]!
   const others = scene.things.filter((_, i) => i !== different)
   for (;;) {
-    const name = attributeNames[random.integer(attributeNames.length)]!
+    const name = drawAttribute(random)
     const values = valuesOf(name)
     const changed: Thing = { ...thing, [name]: values[random.integer(values.length)] }
     if (changed[name] === thing[name] || heldOutFor(changed) !== undefined) continue

@@ -18,9 +18,9 @@ import { drawPairs, look } from './views.mjs'
 
 const side = 96
 const configOf = (vocabulary) => ({
-  ...{ architectures: ['CLIPModel'], model_type: 'clip', projection_dim: 96, logit_scale_init_value: 2.6592 },
+  ...{ architectures: ['CLIPModel'], model_type: 'clip', projection_dim: 64, logit_scale_init_value: 2.6592 },
   text_config: {
-    ...{ vocab_size: vocabulary, hidden_size: 96, intermediate_size: 384, num_hidden_layers: 3 },
+    ...{ vocab_size: vocabulary, hidden_size: 64, intermediate_size: 256, num_hidden_layers: 2 },
     ...{
       num_attention_heads: 4,
       max_position_embeddings: 64,
@@ -30,7 +30,7 @@ const configOf = (vocabulary) => ({
     ...{ pad_token_id: 0, bos_token_id: 1, eos_token_id: 1 },
   },
   vision_config: {
-    ...{ image_size: side, patch_size: 24, num_channels: 3, hidden_size: 128, intermediate_size: 512 },
+    ...{ image_size: side, patch_size: 12, num_channels: 3, hidden_size: 128, intermediate_size: 512 },
     ...{ num_hidden_layers: 4, num_attention_heads: 4, hidden_act: 'quick_gelu', layer_norm_eps: 1e-5 },
   },
 })
@@ -42,7 +42,7 @@ const preprocessing = {
   ...{ image_mean: [0.48145466, 0.4578275, 0.40821073], image_std: [0.26862954, 0.26130258, 0.27577711] },
 }
 
-const learningRate = 1e-3
+const learningRate = 7e-4
 const pairsPerBatch = 64
 const largestLogitScale = Math.log(100)
 
@@ -64,6 +64,7 @@ export async function trainClip({ folder, steps, pairs, seed, threads, log }) {
       log({ model: 'clip', step: step + 1, loss: losses / 50, scale: Math.exp(scale[0]) })
       losses = 0
     }
+    if ((step + 1) % 500 === 0) saveModel(folder, json, learner.store)
   }
   saveModel(folder, json, learner.store)
   writeFileSync(`${folder}/preprocessor_config.json`, `${JSON.stringify(preprocessing, undefined, 2)}\n`)

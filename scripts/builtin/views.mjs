@@ -23,8 +23,10 @@ export async function drawPairs(count, firstScene) {
   return pairs
 }
 
+/** Every other scene shows one of its things alone: a shape is learned where it is all that there is to see. */
 async function drawPair(index) {
-  const scene = corpusScene(index)
+  const whole = corpusScene(index)
+  const scene = index % 2 === 0 ? { ...whole, things: whole.things.slice(-1) } : whole
   const { twin, different } = twinOf(scene, new Random(scene.seed, 6))
   return await Promise.all(
     [scene, twin].map(async (each) => ({ scene: each, different, picture: await pixelsOf(each) })),
@@ -36,8 +38,11 @@ async function pixelsOf(scene) {
   return data
 }
 
+/** Most pixels that a view is moved by, along each side: so no patch is ever cut twice in the same place. */
+const farthest = 10
+
 /**
- * One view of a picture, as it is or mirrored.
+ * One view of a picture: moved, and mirrored or not. What comes in at an edge is the edge again.
  *
  * @param normalised by channel and 8-bit value
  * @param into [3, side, side], written
@@ -45,14 +50,20 @@ async function pixelsOf(scene) {
  */
 export function look({ scene, picture, different }, side, normalised, into, random) {
   const mirrored = random.uniform() < 0.5
-  const [first, step] = mirrored ? [3 * (side - 1), -3] : [0, 3]
+  const [right, down] = [0, 1].map(() => random.integer(2 * farthest + 1) - farthest)
+  const inside = (place) => Math.min(side - 1, Math.max(0, place))
+  const columns = Array.from({ length: side }, (_, x) => inside(mirrored ? side - 1 - x + right : x - right))
   for (let channel = 0, at = 0; channel < 3; channel++) {
     const values = normalised[channel]
     for (let y = 0; y < side; y++) {
-      let from = 3 * side * y + first + channel
-      for (let x = 0; x < side; x++, from += step) into[at++] = values[picture[from]]
+      const row = 3 * side * inside(y - down) + channel
+      for (let x = 0; x < side; x++) into[at++] = values[picture[row + 3 * columns[x]]]
     }
   }
-  const things = mirrored ? scene.things.map((thing) => ({ ...thing, x: side - thing.x })) : scene.things
+  const things = scene.things.map((thing) => ({
+    ...thing,
+    x: (mirrored ? side - 1 - thing.x : thing.x) + right,
+    y: thing.y + down,
+  }))
   return caption({ ...scene, things }, different, random)
 }

@@ -62,6 +62,7 @@ export async function openData(
     report({ kind: 'preparing', what, done, total })
   const { splits: all, pictures } = await openDataSet(config.dataset, {
     ...{ seed: config.seed, cache, onNote, onProgress },
+    ...(signal ? { signal } : {}),
   })
   const splits = Object.fromEntries(choose(Object.keys(all)).map((split) => [split, all[split]!]))
   for (const [split, { length }] of Object.entries(splits)) {

@@ -39,18 +39,21 @@ const byMethod: Readonly<Record<string, Partial<TrainConfig>>> = {
   full: { learningRate: 1e-4, weightDecay: 0.01, methodOptions: {} },
 }
 
+/** For small models and small data: many small steps. */
+const small: Partial<TrainConfig> = {
+  batchSize: 32,
+  learningRate: 5e-4,
+  dropout: 0,
+  weightDecay: 0,
+  warmupRatio: 0.05,
+  maxGradNorm: 1,
+  methodOptions: { reductionFactor: 2, tapNorm: true, gateImageRows: false },
+}
+
 /** Settings that a data set's layout brings, by the layout's name. */
 const byDataSet: Readonly<Record<string, Partial<TrainConfig>>> = {
-  builtin: {
-    epochs: 10,
-    batchSize: 32,
-    learningRate: 2e-3,
-    dropout: 0,
-    weightDecay: 0,
-    warmupRatio: 0.05,
-    maxGradNorm: 1,
-    methodOptions: { reductionFactor: 2, tapNorm: true, gateImageRows: false },
-  },
+  builtin: { ...small, epochs: 10 },
+  jsonl: { ...small, epochs: 20 },
   'easy-vqa': {
     epochs: 6,
     batchSize: 64,

@@ -40,7 +40,13 @@ test('scenes, questions and answers are the same everywhere', () => {
       pictures.map(({ scene, questions }) => [scene, questions.map((q) => [q.question, q.answers])]),
     ),
   )
-  expect(said.map(hashOf)).toMatchInlineSnapshot()
+  expect(said.map(hashOf)).toMatchInlineSnapshot(`
+    [
+      "5ad6ced79459d130",
+      "e93bc9ed9746c73f",
+      "568b16d60183f321",
+    ]
+  `)
 })
 
 test('a picture has the same bytes when it is drawn again', async () => {
@@ -164,6 +170,20 @@ test('two builds at once end with one whole world, and nothing of a killed one s
     expect(one).toBe(two)
     expect(existsSync(killed)).toBe(false)
     expect(readdirSync(other)).toEqual([one!.slice(other.length + 1)])
+  } finally {
+    rmSync(other, { recursive: true, force: true })
+  }
+})
+
+test('a build that is stopped leaves nothing behind', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'world-'))
+  try {
+    const stop = new AbortController()
+    const onProgress = () => stop.abort(new Error('stopped'))
+    await expect(buildWorld(other, { parts: few, onProgress, signal: stop.signal })).rejects.toThrow(
+      'stopped',
+    )
+    expect(readdirSync(other)).toEqual([])
   } finally {
     rmSync(other, { recursive: true, force: true })
   }
