@@ -30,10 +30,9 @@ export interface Prepared {
 export function resolveConfig(over: readonly PartialConfig[], resume?: string | true): TrainConfig {
   const layers = resume === undefined ? over : [readConfig(findRun(resume)) as PartialConfig, ...over]
   const method = layers.findLast((layer) => layer.method !== undefined)?.method ?? 'lst'
-  const dataset = layers.findLast((layer) => layer.dataset !== undefined)?.dataset
+  const dataset = layers.findLast((layer) => layer.dataset !== undefined)?.dataset ?? 'builtin'
   methods.get(method)
-  const layout =
-    dataset === undefined ? undefined : readers.entries.find((reader) => reader.recognises(dataset))?.name
+  const layout = readers.entries.find((reader) => reader.recognises(dataset))?.name
   return mergeConfig(presetFor(method, layout), ...layers)
 }
 

@@ -20,6 +20,15 @@ async function printed(...words: readonly string[]): Promise<Record<string, unkn
 }
 
 describe('--print-config', () => {
+  test('of nothing but a task is the built-in world, by its own preset', async () => {
+    const own = { dataset: 'builtin', vision: 'builtin', backbone: 'builtin', epochs: 10, 'n-boxes': 32 }
+    expect(await printed('--task', 'vqa')).toMatchObject(own)
+    expect(await printed('--task', 'vqa', '--dataset', 'elsewhere')).toMatchObject({
+      epochs: 20,
+      'n-boxes': null,
+    })
+  })
+
   test('prints what --config reads back, in YAML and in JSON', async () => {
     const words = [
       '--batch-size',
@@ -49,7 +58,7 @@ describe('--print-config', () => {
     const dataset = join(folder, 'easy')
     mkdirSync(dataset)
     writeFileSync(join(dataset, 'train-questions.json'), 'not JSON')
-    const [paper, easy] = [await printed(), await printed('--dataset', dataset)]
+    const [paper, easy] = [await printed('--dataset', folder), await printed('--dataset', dataset)]
     expect(paper).toMatchObject({ 'batch-size': 300, epochs: 20, 'tap-norm': false, 'gate-image-rows': true })
     expect(easy).toMatchObject({ 'batch-size': 64, epochs: 6, 'tap-norm': true, 'gate-image-rows': false })
   })
@@ -61,7 +70,7 @@ describe('--print-config', () => {
       epochs: 9,
       reduction: 3,
       'tap-norm': true,
-      'learning-rate': 0.003,
+      'learning-rate': 0.0005,
     })
   })
 
