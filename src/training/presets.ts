@@ -52,7 +52,7 @@ const small: Partial<TrainConfig> = {
 
 /** Settings that a data set's layout brings, by the layout's name. */
 const byDataSet: Readonly<Record<string, Partial<TrainConfig>>> = {
-  builtin: { ...small, epochs: 10, downsample: true, nBoxes: 32 },
+  builtin: { ...small, epochs: 7, downsample: true, nBoxes: 32 },
   jsonl: { ...small, epochs: 20 },
   'easy-vqa': {
     epochs: 6,

@@ -21,7 +21,7 @@ async function printed(...words: readonly string[]): Promise<Record<string, unkn
 
 describe('--print-config', () => {
   test('of nothing but a task is the built-in world, by its own preset', async () => {
-    const own = { dataset: 'builtin', vision: 'builtin', backbone: 'builtin', epochs: 10, 'n-boxes': 32 }
+    const own = { dataset: 'builtin', vision: 'builtin', backbone: 'builtin', epochs: 7, 'n-boxes': 32 }
     expect(await printed('--task', 'vqa')).toMatchObject(own)
     expect(await printed('--task', 'vqa', '--dataset', 'elsewhere')).toMatchObject({
       epochs: 20,
