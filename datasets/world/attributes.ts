@@ -74,5 +74,5 @@ const heldOutShare = 0.3
 export function drawCombination(split: WorldSplit, random: Random): Combination {
   const own = split === 'val' || split === 'test' ? heldOut[split] : []
   const from = own.length > 0 && random.uniform() < heldOutShare ? own : everywhere
-  return from[random.integer(from.length)]!
+  return random.pick(from)
 }

@@ -1,15 +1,14 @@
 /** The built-in world on disk: drawn at first use into the cache folder, whole or not at all, and checked ever after. */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cannotWrite, makeFolder, syncFolder } from '../../src/weights/index.js'
+import { cannotWrite, makeFolder, mendCache, nameAside, syncFolder } from '../../src/weights/index.js'
 import { describePart, jsonFiles, type WorldPart, worldParts } from './files.js'
 import { renderScene } from './render.js'
 
 /** To be raised whenever the same call makes other bytes. */
 const worldVersion = 1
 
-const mend = 'make room or name another cache folder with --cache'
 const manifestName = 'manifest.json'
 
 export interface BuildOptions {
@@ -35,14 +34,14 @@ export async function buildWorld(cache: string, options: BuildOptions = {}): Pro
   options.onNote?.(
     damaged ? `${folder} is damaged: drawing it again` : `drawing the built-in world into ${folder}, once`,
   )
-  const aside = `${folder}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
+  const aside = nameAside(folder)
   try {
     makeFolder(cache)
     clearLeftOvers(cache)
     await write(aside, options)
     place(aside, folder)
   } catch (error) {
-    throw cannotWrite(error, folder, mend)
+    throw cannotWrite(error, folder, mendCache)
   } finally {
     if (existsSync(aside)) rmSync(aside, { recursive: true })
   }

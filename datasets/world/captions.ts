@@ -59,7 +59,7 @@ export function caption(scene: Scene, index: number, random: Random): string {
   const voice = variedVoice(random)
   const { x, y, size, pattern, colour, shape } = scene.things[index]!
   const told = `${withArticle(noun({ size, pattern, colour, shape }, voice))} ${placeOf({ x, y })}`
-  const other = scene.things[random.integer(scene.things.length)]!
+  const other = random.pick(scene.things)
   if (other === scene.things[index] || random.uniform() < 0.5) return told
   return `${told}, ${listing({ ...scene, things: [other] }, voice, random)}`
 }

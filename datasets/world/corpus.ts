@@ -33,12 +33,7 @@ const kinds: readonly {
 export function corpusDocument(index: number): readonly Passage[] {
   const scene = corpusScene(index)
   const random = new Random(scene.seed, 3)
-  let rest = random.uniform()
-  for (const { share, make } of kinds) {
-    rest -= share
-    if (rest < 0) return make(scene, random)
-  }
-  return described(scene, random)
+  return random.weighted(kinds, ({ share }) => share)!.make(scene, random)
 }
 
 const ask = (scene: Scene, howMany = 1) => questionsAbout(scene, 'pretrain', howMany, new Map())

@@ -32,7 +32,7 @@ export function questionsAbout(
   const random = new Random(scene.seed, 2)
   const asked: WorldQuestion[] = []
   for (let i = 0; i < tries && asked.length < howMany; i++) {
-    const kind = drawKind(random)
+    const kind = random.weighted(questionKinds, ({ weight }) => weight)!
     const question = rarest(scene, split, kind, random, balance)
     if (!question || asked.some(({ plain }) => plain === question.say(plainVoice))) continue
     const said = worded(scene, split, kind, question, random)
@@ -42,16 +42,6 @@ export function questionsAbout(
     asked.push(said)
   }
   return asked
-}
-
-function drawKind(random: Random): QuestionKind {
-  const total = questionKinds.reduce((sum, { weight }) => sum + weight, 0)
-  let rest = random.uniform() * total
-  for (const kind of questionKinds) {
-    rest -= kind.weight
-    if (rest < 0) return kind
-  }
-  return questionKinds[0]!
 }
 
 const keyOf = ({ name }: QuestionKind, { answer }: Asked) => `${name}: ${answer}`
@@ -101,7 +91,7 @@ function worded(
 
 /** A clause that has nothing to do with the answer. */
 function besides(scene: Scene, split: WorldSplit, voice: Voice, random: Random): string {
-  const thing = scene.things[random.integer(scene.things.length)]!
+  const thing = random.pick(scene.things)
   const description = tellApart(scene, thing, [], random)
   if (!description || !speakable(description, split)) return ''
   const what = `the ${noun(description, voice)}`
@@ -114,7 +104,5 @@ const disagreeingShare = 0.25
 /** Mostly ten times the answer; some pictures lead up to two of ten astray. */
 function annotators({ answer, others }: Asked, random: Random): string[] {
   const astray = random.uniform() < disagreeingShare ? 1 + random.integer(2) : 0
-  return Array.from({ length: annotatorCount }, (_, i) =>
-    i < astray ? others[random.integer(others.length)]! : answer,
-  )
+  return Array.from({ length: annotatorCount }, (_, i) => (i < astray ? random.pick(others) : answer))
 }

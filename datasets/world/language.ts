@@ -11,7 +11,7 @@ export interface Voice {
 /** Always the first way: two questions of one meaning are one text. */
 export const plainVoice: Voice = { pick: ([first]) => first! }
 
-export const variedVoice = (random: Random): Voice => ({ pick: (ways) => ways[random.integer(ways.length)]! })
+export const variedVoice = (random: Random): Voice => ({ pick: (ways) => random.pick(ways) })
 
 const anyNoun = ['thing', 'object', 'figure']
 const behind: Readonly<Record<string, string>> = { striped: 'with stripes', dotted: 'with dots' }

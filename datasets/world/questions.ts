@@ -31,8 +31,10 @@ export interface QuestionKind {
 
 const yesOrNo = (yes: boolean) => ({ answer: yes ? 'yes' : 'no', others: [yes ? 'no' : 'yes'] })
 
-function one<T>(from: readonly T[], random: Random): T {
-  return from[random.integer(from.length)]!
+/** A value of any attribute. */
+function anyValue(random: Random): Description {
+  const name = random.pick(attributeNames)
+  return { [name]: random.pick<string>(valuesOf(name)) }
 }
 
 /** Two things of a scene in random order, where there are two. */
@@ -50,12 +52,9 @@ export function speakable({ colour, shape }: Description, split: WorldSplit): bo
 
 /** The description with one attribute changed. */
 function changed(description: Description, random: Random): Description {
-  const name = one(
-    attributeNames.filter((attribute) => description[attribute]),
-    random,
-  )
+  const name = random.pick(attributeNames.filter((attribute) => description[attribute]))
   const other = valuesOf(name).filter((value) => value !== description[name])
-  return { ...description, [name]: one(other, random) }
+  return { ...description, [name]: random.pick(other) }
 }
 
 const exists: QuestionKind = {
@@ -63,7 +62,7 @@ const exists: QuestionKind = {
   answerType: 'yes/no',
   weight: 3,
   ask(scene, split, random) {
-    const given = someOf(one(scene.things, random), 3, random)
+    const given = someOf(random.pick(scene.things), 3, random)
     const description = random.uniform() < 0.5 ? given : changed(given, random)
     if (!speakable(description, split)) return undefined
     return {
@@ -81,8 +80,7 @@ const existsNot: QuestionKind = {
   answerType: 'yes/no',
   weight: 0.75,
   ask(scene, _, random) {
-    const name = one(attributeNames, random)
-    const description = { [name]: one(valuesOf(name), random) } as Description
+    const description = anyValue(random)
     return {
       ...yesOrNo(allThat(scene, description).length === 0),
       say: (voice) => {
@@ -117,7 +115,7 @@ function attributeKind(attribute: Attribute, name: string, weight: number): Ques
   return {
     ...{ name, answerType: 'other', weight },
     ask(scene, split, random) {
-      const thing = one(scene.things, random)
+      const thing = random.pick(scene.things)
       const description = tellApart(scene, thing, [attribute], random)
       if (!description || !speakable(description, split)) return undefined
       return {
@@ -138,8 +136,7 @@ const count: QuestionKind = {
   answerType: 'number',
   weight: 1.5,
   ask(scene, _, random) {
-    const name = one(attributeNames, random)
-    const description = { [name]: one(valuesOf(name), random) } as Description
+    const description = anyValue(random)
     const negated = random.uniform() < 0.25
     const matching = allThat(scene, description).length
     const number = negated ? scene.things.length - matching : matching
@@ -177,8 +174,8 @@ const side: QuestionKind = {
   answerType: 'other',
   weight: 1.5,
   ask(scene, split, random) {
-    const { axis, before, after } = one(axes, random)
-    const thing = one(scene.things, random)
+    const { axis, before, after } = random.pick(axes)
+    const thing = random.pick(scene.things)
     const description = tellApart(scene, thing, [], random)
     const off = thing[axis] - 48
     if (!description || !speakable(description, split) || Math.abs(off) < apart / 2) return undefined
@@ -201,13 +198,13 @@ const relation: QuestionKind = {
   answerType: 'yes/no',
   weight: 0.5,
   ask(scene, split, random) {
-    const { axis, before, after, where } = one(axes, random)
+    const { axis, before, after, where } = random.pick(axes)
     const pair = two(scene, random)
     if (!pair) return undefined
     const told = pair.map((thing) => tellApart(scene, thing, [], random))
     const distance = pair[1][axis] - pair[0][axis]
     if (!told.every((d) => d && speakable(d, split)) || Math.abs(distance) < apart) return undefined
-    const asked = one([before, after], random)
+    const asked = random.pick([before, after])
     return {
       ...yesOrNo(asked === (distance > 0 ? before : after)),
       say: (voice) => {
@@ -223,15 +220,15 @@ const neighbour: QuestionKind = {
   answerType: 'other',
   weight: 0.5,
   ask(scene, split, random) {
-    const { axis, before, after, where } = one(axes, random)
-    const asked = one([before, after], random)
-    const anchor = one(scene.things, random)
+    const { axis, before, after, where } = random.pick(axes)
+    const asked = random.pick([before, after])
+    const anchor = random.pick(scene.things)
     const offs = scene.things.map((thing) => (thing[axis] - anchor[axis]) * (asked === before ? -1 : 1))
     const there = scene.things.filter((_, i) => offs[i]! >= apart)
     const unclear = scene.things.some((thing, i) => thing !== anchor && Math.abs(offs[i]!) < apart)
     const description = tellApart(scene, anchor, [], random)
     if (there.length !== 1 || unclear || !description || !speakable(description, split)) return undefined
-    const attribute = one(['colour', 'shape'] as const, random)
+    const attribute = random.pick(['colour', 'shape'] as const)
     return {
       ...valueAsked(there[0]!, attribute),
       say: (voice) => {
@@ -249,11 +246,11 @@ const larger: QuestionKind = {
   ask(scene, _, random) {
     const pair = two(scene, random)
     if (!pair) return undefined
-    const by = one(['colour', 'shape'] as const, random)
+    const by = random.pick(['colour', 'shape'] as const)
     const told = pair.map((thing) => ({ [by]: thing[by] }) as Description)
     const unique = told.every((description) => allThat(scene, description).length === 1)
     if (!unique || pair[0].size === pair[1].size) return undefined
-    const asked = one(['large', 'small'] as const, random)
+    const asked = random.pick(['large', 'small'] as const)
     const [chosen, other] = pair[0].size === asked ? pair : [pair[1], pair[0]]
     return {
       ...{ answer: chosen[by], others: [other[by]] },
@@ -271,7 +268,7 @@ const same: QuestionKind = {
   answerType: 'yes/no',
   weight: 0.5,
   ask(scene, split, random) {
-    const attribute = one(attributeNames, random)
+    const attribute = random.pick(attributeNames)
     const pair = two(scene, random)
     if (!pair) return undefined
     const told = pair.map((thing) => tellApart(scene, thing, [attribute], random))
@@ -294,12 +291,9 @@ const more: QuestionKind = {
   answerType: 'yes/no',
   weight: 0.5,
   ask(scene, _, random) {
-    const name = one(attributeNames, random)
-    const value = one(scene.things, random)[name]
-    const other = one(
-      valuesOf(name).filter((candidate) => candidate !== value),
-      random,
-    )
+    const name = random.pick(attributeNames)
+    const value = random.pick(scene.things)[name]
+    const other = random.pick(valuesOf(name).filter((candidate) => candidate !== value))
     const told = (random.uniform() < 0.5 ? [value, other] : [other, value]).map(
       (v) => ({ [name]: v }) as Description,
     )
@@ -322,12 +316,9 @@ const except: QuestionKind = {
   answerType: 'other',
   weight: 0.75,
   ask(scene, _, random) {
-    const hidden = one(attributeNames, random)
-    const name = one(
-      attributeNames.filter((attribute) => attribute !== hidden),
-      random,
-    )
-    const description = { [name]: one(scene.things, random)[name] } as Description
+    const hidden = random.pick(attributeNames)
+    const name = random.pick(attributeNames.filter((attribute) => attribute !== hidden))
+    const description = { [name]: random.pick(scene.things)[name] } as Description
     const rest = scene.things.filter((thing) => !matches(thing, description))
     if (rest.length !== 1) return undefined
     return {

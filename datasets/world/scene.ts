@@ -57,7 +57,7 @@ const margin = 2
 export function makeScene(seed: number, split: WorldSplit, index: number): Scene {
   const sceneSeed = new Random(seed, splitNames.indexOf(split), index).uint32()
   const random = new Random(sceneSeed)
-  const count = counts[split][random.integer(counts[split].length)]!
+  const count = random.pick(counts[split])
   const things: Thing[] = []
   while (things.length < count) {
     const thing = makeThing(split, things, random)
@@ -68,10 +68,7 @@ export function makeScene(seed: number, split: WorldSplit, index: number): Scene
 
 /** @returns `undefined` where there was no room, or another thing looks the same */
 function makeThing(split: WorldSplit, others: readonly Thing[], random: Random): Thing | undefined {
-  const draw = <A extends Attribute>(attribute: A): ValueOf<A> => {
-    const values = valuesOf(attribute)
-    return values[random.integer(values.length)]!
-  }
+  const draw = <A extends Attribute>(attribute: A): ValueOf<A> => random.pick(valuesOf(attribute))
   const size = draw('size')
   const [least, most] = radii[size]
   const radius = round(least + (most - least) * random.uniform())
@@ -115,23 +112,13 @@ const twinWeights: Readonly<Record<Attribute, number>> = {
   shape: 0.5,
 }
 
-function drawAttribute(random: Random): Attribute {
-  let rest = random.uniform()
-  for (const name of attributeNames) {
-    rest -= twinWeights[name]
-    if (rest < 0) return name
-  }
-  return 'shape'
-}
-
 export function twinOf(scene: Scene, random: Random): Twin {
   const different = random.integer(scene.things.length)
   const thing = scene.things[different]!
   const others = scene.things.filter((_, i) => i !== different)
   for (;;) {
-    const name = drawAttribute(random)
-    const values = valuesOf(name)
-    const changed: Thing = { ...thing, [name]: values[random.integer(values.length)] }
+    const name = random.weighted(attributeNames, (attribute) => twinWeights[attribute])!
+    const changed: Thing = { ...thing, [name]: random.pick<string>(valuesOf(name)) } as Thing
     if (changed[name] === thing[name] || heldOutFor(changed) !== undefined) continue
     const [least, most] = radii[changed.size]
     const sized = name === 'size' ? { ...changed, radius: round((least + most) / 2) } : changed

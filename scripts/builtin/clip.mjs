@@ -13,6 +13,7 @@ import {
   startValues,
 } from '../../dist/src/training/index.js'
 import { contrastiveGraph, readClipConfig } from '../../dist/vl/index.js'
+import { clipStatistics, normalisation } from '../../dist/vl/normalise.js'
 import { noCheckpoint, rateAt, saveModel } from './model.mjs'
 import { drawPairs, look } from './views.mjs'
 
@@ -39,7 +40,7 @@ const configOf = (vocabulary) => ({
 const preprocessing = {
   ...{ image_processor_type: 'CLIPImageProcessor', do_resize: true, size: { shortest_edge: side } },
   ...{ do_center_crop: true, crop_size: { height: side, width: side }, do_normalize: true, resample: 3 },
-  ...{ image_mean: [0.48145466, 0.4578275, 0.40821073], image_std: [0.26862954, 0.26130258, 0.27577711] },
+  ...{ image_mean: clipStatistics.mean, image_std: clipStatistics.deviation },
 }
 
 const learningRate = 7e-4
@@ -77,7 +78,7 @@ function batchOf(scenes, tokenizer, random) {
   const size = 3 * side * side
   const values = new Float32Array(views.length * size)
   const texts = views.map((view, i) => {
-    const text = look(view, side, normalised, values.subarray(i * size, (i + 1) * size), random)
+    const text = look(view, side, table, values.subarray(i * size, (i + 1) * size), random)
     return tokenizer.encode(text, { maxLength: 64 })
   })
   const { ids, batch, length } = padBatch(texts, 0)
@@ -91,9 +92,7 @@ function batchOf(scenes, tokenizer, random) {
   }
 }
 
-const normalised = preprocessing.image_mean.map((mean, channel) =>
-  Float32Array.from({ length: 256 }, (_, value) => (value / 255 - mean) / preprocessing.image_std[channel]),
-)
+const table = normalisation(clipStatistics)
 
 /** Norms, biases, the class embedding and the scale don't decay. */
 const decays = ({ shape }) => shape.length >= 2

@@ -44,20 +44,19 @@ const farthest = 10
 /**
  * One view of a picture: moved, and mirrored or not. What comes in at an edge is the edge again.
  *
- * @param normalised by channel and 8-bit value
+ * @param table values by channel and 8-bit value
  * @param into [3, side, side], written
  * @returns a caption of it
  */
-export function look({ scene, picture, different }, side, normalised, into, random) {
+export function look({ scene, picture, different }, side, table, into, random) {
   const mirrored = random.uniform() < 0.5
   const [right, down] = [0, 1].map(() => random.integer(2 * farthest + 1) - farthest)
   const inside = (place) => Math.min(side - 1, Math.max(0, place))
   const columns = Array.from({ length: side }, (_, x) => inside(mirrored ? side - 1 - x + right : x - right))
   for (let channel = 0, at = 0; channel < 3; channel++) {
-    const values = normalised[channel]
     for (let y = 0; y < side; y++) {
       const row = 3 * side * inside(y - down) + channel
-      for (let x = 0; x < side; x++) into[at++] = values[picture[row + 3 * columns[x]]]
+      for (let x = 0; x < side; x++) into[at++] = table[256 * channel + picture[row + 3 * columns[x]]]
     }
   }
   const things = scene.things.map((thing) => ({

@@ -45,6 +45,25 @@ export class Random {
     return Math.floor(this.uniform() * n)
   }
 
+  /** One of a list that is not empty, each equally likely. */
+  pick<T>(items: readonly T[]): T {
+    return items[this.integer(items.length)]!
+  }
+
+  /** One of those whose weight is above 0, with probability weight / Σ weights; `undefined` where there is none. */
+  weighted<T>(items: readonly T[], weightOf: (item: T) => number): T | undefined {
+    let rest = this.uniform() * items.reduce((sum, item) => sum + weightOf(item), 0)
+    let drawn: T | undefined
+    for (const item of items) {
+      const weight = weightOf(item)
+      if (weight === 0) continue
+      drawn = item
+      rest -= weight
+      if (rest < 0) break
+    }
+    return drawn
+  }
+
   /** Standard normal (Box and Muller 1958). */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()))

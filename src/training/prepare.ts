@@ -9,7 +9,7 @@ import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
 import { tokenRows } from './data.js'
 import type { ModelSpec } from './graphs.js'
-import { presetFor } from './presets.js'
+import { defaultDataSet, presetFor } from './presets.js'
 import { findRun, readConfig } from './runFolder.js'
 
 export interface Prepared {
@@ -30,7 +30,7 @@ export interface Prepared {
 export function resolveConfig(over: readonly PartialConfig[], resume?: string | true): TrainConfig {
   const layers = resume === undefined ? over : [readConfig(findRun(resume)) as PartialConfig, ...over]
   const method = layers.findLast((layer) => layer.method !== undefined)?.method ?? 'lst'
-  const dataset = layers.findLast((layer) => layer.dataset !== undefined)?.dataset ?? 'builtin'
+  const dataset = layers.findLast((layer) => layer.dataset !== undefined)?.dataset ?? defaultDataSet
   methods.get(method)
   const layout = readers.entries.find((reader) => reader.recognises(dataset))?.name
   return mergeConfig(presetFor(method, layout), ...layers)

@@ -1,6 +1,9 @@
 /** Settings by task and data set: what `vl-lst train --task T --dataset D` does when nothing else is said. */
 import type { TrainConfig } from './config.js'
 
+/** What is trained on where nothing is said. */
+export const defaultDataSet = 'builtin'
+
 /** The paper's settings for vision and language (vl-tasks.md §7), for one task alone. */
 const paperVision: TrainConfig = {
   task: 'vqa',
@@ -14,7 +17,7 @@ const paperVision: TrainConfig = {
   nBoxes: null,
   downsample: false,
   additionalVisualEmbeddingLayers: 0,
-  dataset: 'builtin',
+  dataset: defaultDataSet,
   epochs: 20,
   maxSteps: null,
   batchSize: 300,
@@ -55,13 +58,8 @@ const byDataSet: Readonly<Record<string, Partial<TrainConfig>>> = {
   builtin: { ...small, epochs: 7, downsample: true, nBoxes: 32 },
   jsonl: { ...small, epochs: 20 },
   'easy-vqa': {
-    epochs: 6,
-    batchSize: 64,
-    dropout: 0,
-    weightDecay: 0,
-    warmupRatio: 0.05,
-    maxGradNorm: 1,
-    methodOptions: { reductionFactor: 4, tapNorm: true, gateImageRows: false },
+    ...{ ...small, epochs: 6, batchSize: 64, learningRate: 3e-3 },
+    methodOptions: { ...small.methodOptions, reductionFactor: 4 },
   },
 }
 

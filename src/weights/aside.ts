@@ -47,7 +47,9 @@ export async function makeAsideSlowly(
   }
 }
 
-const nameAside = (file: string) => `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
+/** A temporary name beside a file or folder, which says whose it is. */
+export const nameAside = (file: string): string =>
+  `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
 
 function putInPlace(temporary: string, file: string): void {
   force(temporary, 'r+')

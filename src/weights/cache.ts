@@ -44,7 +44,7 @@ export function cachedFile(folder: string, key: string, write: (path: string) =>
   if (existsSync(file)) return file
   try {
     makeFolder(dirname(file))
-    makeAside(file, write, mend)
+    makeAside(file, write, mendCache)
   } catch (error) {
     refuseUnlessMade(file, error)
   }
@@ -61,16 +61,17 @@ export async function cachedFileSlowly(
   if (existsSync(file)) return file
   try {
     makeFolder(dirname(file))
-    await makeAsideSlowly(file, write, mend)
+    await makeAsideSlowly(file, write, mendCache)
   } catch (error) {
     refuseUnlessMade(file, error)
   }
   return file
 }
 
-const mend = 'make room or name another cache folder with --cache'
+/** What to do where the cache can't be written, as errors say it. */
+export const mendCache = 'make room or name another cache folder with --cache'
 
 /** Another process may have been quicker, and Windows does not replace a file that is in use. */
 function refuseUnlessMade(file: string, error: unknown): void {
-  if (!existsSync(file)) throw cannotWrite(error, file, mend)
+  if (!existsSync(file)) throw cannotWrite(error, file, mendCache)
 }

@@ -1,5 +1,5 @@
-export { cannotWrite, makeFolder, syncFolder, writeWhole } from './aside.js'
-export { cachedFile, cachedFileSlowly, cacheFolder } from './cache.js'
+export { cannotWrite, makeFolder, nameAside, syncFolder, writeWhole } from './aside.js'
+export { cachedFile, cachedFileSlowly, cacheFolder, mendCache } from './cache.js'
 export { openCheckpoint, overlay } from './checkpoint.js'
 export { type Dtype, dtypes, type TensorData } from './dtype.js'
 export { type ModelConfig, type ModelFolder, openModelFolder } from './folder.js'

@@ -38,9 +38,9 @@ const words = (name: string) => input(name, ['batch', 'text'], 'int64')
 
 /**
  * Input: `pixelValues` [batch, 3, height, width]. Outputs: `lastHiddenState` [batch, positions + 1, width] before the
- * last norm, `grid` the same without the class token, `pooled` [batch, width], `imageEmbeds` [batch, projection], not normalised; or those named, which may be
- * `positions` (the table, resized), `embeddings` (before the first norm), `vision.I` (before block I, and after the
- * last), `vision.normed` (all tokens after the last norm).
+ * last norm, `grid` the same without the class token, `pooled` [batch, width], `imageEmbeds` [batch, projection], not
+ * normalised; or those named, which may be `positions` (the table, resized), `embeddings` (before the first norm),
+ * `vision.I` (before block I, and after the last), `vision.normed` (all tokens after the last norm).
  *
  * @param options.size of the pictures; by default the model's own
  */

@@ -24,16 +24,8 @@ export const vqa: Task<VqaSample> = {
 
 /** One answer with probability score / Σ scores; the empty answer, with score 0, where that sum is 0. */
 function drawAnswer(label: readonly (readonly [string, number])[], random: Random): Target {
-  const total = label.reduce((sum, [, score]) => sum + score, 0)
-  let rest = random.uniform() * total
-  let drawn: Target = { text: '', score: 0 }
-  for (const [text, score] of label) {
-    if (score === 0) continue
-    drawn = { text, score }
-    rest -= score
-    if (rest < 0) break
-  }
-  return drawn
+  const [text, score] = random.weighted(label, ([, each]) => each) ?? ['', 0]
+  return { text, score }
 }
 
 /**
