@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openDataSet } from '../../datasets/index.js'
 import { heldOutFor } from '../../datasets/world/attributes.js'
+import { captionsOf } from '../../datasets/world/captions.js'
 import { describePart, worldParts, worldSeed } from '../../datasets/world/files.js'
 import {
   type Balance,
@@ -143,6 +144,23 @@ test('questions of every kind are answered as one who looks at the scene would',
     }
   }
   expect(kinds.size).toBe(14)
+})
+
+test('captions say what stands where', () => {
+  const words = { top: 'y', bottom: 'y', left: 'x', right: 'x' } as const
+  for (const { scene } of parts[0]!.pictures.slice(0, 300)) {
+    const captions = captionsOf(scene)
+    expect(captions).toHaveLength(5)
+    for (const thing of scene.things.length === 1 ? scene.things : []) {
+      for (const text of captions) {
+        expect(text).toContain(thing.colour)
+        for (const [word, axis] of Object.entries(words)) {
+          const [low, high] = [thing[axis] < 32, thing[axis] >= 64]
+          expect(text.includes(` ${word}`)).toBe(['top', 'left'].includes(word) ? low : high)
+        }
+      }
+    }
+  }
 })
 
 test('a damaged world is drawn again, and said so', async () => {

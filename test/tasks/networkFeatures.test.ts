@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { PictureSource } from '../../datasets/index.js'
+import { cachedFileSlowly } from '../../src/weights/index.js'
 import type { NetworkEncoder } from '../../vl/index.js'
 import { openFeatures, type PictureCache } from '../../vl/tasks/index.js'
 import { solidPng } from '../datasets/pictures.js'
@@ -46,10 +47,7 @@ function counting() {
 function cacheIn(folder: string): PictureCache {
   return {
     find: (key) => (existsSync(join(folder, key)) ? join(folder, key) : undefined),
-    async keep(key, write) {
-      await write(join(folder, key))
-      return join(folder, key)
-    },
+    keep: (key, write) => cachedFileSlowly(folder, key, write),
     discard: (key) => rmSync(join(folder, key)),
   }
 }
