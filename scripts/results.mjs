@@ -94,7 +94,7 @@ async function configFor(dataset) {
 async function trainInPytorch(seed) {
   const folder = join(cache, `peer-${seed}`)
   const exporting = [
-    'scripts/bench/export-builtin.mjs',
+    'scripts/bench/export-run.mjs',
     '--out',
     folder,
     '--seed',
@@ -104,7 +104,7 @@ async function trainInPytorch(seed) {
   ]
   await run(process.execPath, exporting, { ...options, cwd: root })
   const peer = [
-    'scripts/bench/peers/builtin.py',
+    'scripts/bench/peers/exported.py',
     '--data',
     folder,
     '--seed',

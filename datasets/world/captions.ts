@@ -57,9 +57,13 @@ function someAttributes({ size, pattern, colour, shape }: Thing, random: Random)
  */
 export function caption(scene: Scene, index: number, random: Random): string {
   const voice = variedVoice(random)
-  const { x, y, size, pattern, colour, shape } = scene.things[index]!
-  const told = `${withArticle(noun({ size, pattern, colour, shape }, voice))} ${placeOf({ x, y })}`
+  const told = described(scene.things[index]!, voice)
   const other = random.pick(scene.things)
   if (other === scene.things[index] || random.uniform() < 0.5) return told
   return `${told}, ${listing({ ...scene, things: [other] }, voice, random)}`
+}
+
+/** A thing with all its attributes and its place. */
+export function described({ x, y, size, pattern, colour, shape }: Thing, voice: Voice): string {
+  return `${withArticle(noun({ size, pattern, colour, shape }, voice))} ${placeOf({ x, y })}`
 }

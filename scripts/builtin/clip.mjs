@@ -15,9 +15,11 @@ import {
 import { contrastiveGraph, readClipConfig } from '../../dist/vl/index.js'
 import { clipStatistics, normalisation } from '../../dist/vl/normalise.js'
 import { noCheckpoint, rateAt, saveModel } from './model.mjs'
-import { drawPairs, look } from './views.mjs'
+import { drawPairs, look, regionOf } from './views.mjs'
 
 const side = 96
+const patchSize = 12
+const patchesPerSide = side / patchSize
 const configOf = (vocabulary) => ({
   ...{ architectures: ['CLIPModel'], model_type: 'clip', projection_dim: 64, logit_scale_init_value: 2.6592 },
   text_config: {
@@ -31,7 +33,7 @@ const configOf = (vocabulary) => ({
     ...{ pad_token_id: 0, bos_token_id: 1, eos_token_id: 1 },
   },
   vision_config: {
-    ...{ image_size: side, patch_size: 12, num_channels: 3, hidden_size: 128, intermediate_size: 512 },
+    ...{ image_size: side, patch_size: patchSize, num_channels: 3, hidden_size: 128, intermediate_size: 512 },
     ...{ num_hidden_layers: 4, num_attention_heads: 4, hidden_act: 'quick_gelu', layer_norm_eps: 1e-5 },
   },
 })
@@ -44,7 +46,8 @@ const preprocessing = {
 }
 
 const learningRate = 7e-4
-const pairsPerBatch = 64
+const pairsPerBatch = 32
+const regionsPerPicture = 2
 const largestLogitScale = Math.log(100)
 
 /** @param log is told of every fiftieth step */
@@ -72,23 +75,56 @@ export async function trainClip({ folder, steps, pairs, seed, threads, log }) {
   learner.close()
 }
 
-/** Pictures and texts of some pairs: both of a pair are in the batch, so that what differs has to be seen. */
+/**
+ * Pictures and texts of some pairs: both of a pair are in the batch, so that what differs has to be seen. And two things
+ * of every picture, each a patch with a text of its own.
+ */
 function batchOf(scenes, tokenizer, random) {
   const views = Array.from({ length: pairsPerBatch }, () => scenes[random.integer(scenes.length)]).flat()
   const size = 3 * side * side
   const values = new Float32Array(views.length * size)
-  const texts = views.map((view, i) => {
-    const text = look(view, side, table, values.subarray(i * size, (i + 1) * size), random)
-    return tokenizer.encode(text, { maxLength: 64 })
-  })
-  const { ids, batch, length } = padBatch(texts, 0)
+  const seen = views.map((view, i) =>
+    look(view, side, table, values.subarray(i * size, (i + 1) * size), random),
+  )
+  const encoded = (texts) =>
+    padBatch(
+      texts.map((text) => tokenizer.encode(text, { maxLength: 64 })),
+      0,
+    )
+  const regions = seen.flatMap(({ things }) =>
+    [...random.permutation(things.length)]
+      .slice(0, regionsPerPicture)
+      .map((index) => regionOf(things[index], side, patchesPerSide, random)),
+  )
+  const [texts, regionTexts] = [seen, regions].map((all) => encoded(all.map(({ text }) => text)))
   return {
     pixelValues: float32([views.length, 3, side, side], values),
-    inputIds: int64([batch, length], ids),
-    attentionMask: int64(
-      [batch, length],
-      ids.map((id) => (id === 0n ? 0n : 1n)),
-    ),
+    ...{ inputIds: idsOf(texts), attentionMask: maskOf(texts) },
+    ...{ regionIds: idsOf(regionTexts), regionMask: maskOf(regionTexts) },
+    ...regionFeeds(regions, views.length),
+  }
+}
+
+const idsOf = ({ ids, batch, length }) => int64([batch, length], ids)
+const maskOf = ({ ids, batch, length }) =>
+  int64(
+    [batch, length],
+    ids.map((id) => (id === 0n ? 0n : 1n)),
+  )
+
+/** Which positions the regions are, and which texts fit them: those of one meaning share a region. */
+function regionFeeds(regions, pictures) {
+  const positions = patchesPerSide ** 2 + 1
+  const shares = new Float32Array(regions.length * positions)
+  const targets = new Float32Array(regions.length ** 2)
+  for (const [i, { patch, meaning }] of regions.entries()) {
+    shares[i * positions + 1 + patch] = 1
+    const alike = regions.flatMap((other, j) => (other.meaning === meaning ? [j] : []))
+    for (const j of alike) targets[i * regions.length + j] = 1 / alike.length
+  }
+  return {
+    regions: float32([pictures, regionsPerPicture, positions], shares),
+    regionTargets: float32([pictures, regionsPerPicture, regions.length], targets),
   }
 }
 
@@ -99,7 +135,7 @@ const decays = ({ shape }) => shape.length >= 2
 
 async function openLearner(config, { seed, threads }) {
   const context = { runtime: nativeRuntime, threads }
-  const built = contrastiveGraph(config)
+  const built = contrastiveGraph(config, { regions: true })
   const store = new ParameterStore(built.parameters.map((spec) => ({ ...spec, decays: decays(spec) })))
   startValues(store, built.parameters, noCheckpoint, seed)
   const session = await openSession(built, noCheckpoint, context)

@@ -1,6 +1,14 @@
 /** Pictures and captions for the built-in CLIP: scenes in pairs that differ in one thing, seen as they are or mirrored. */
 
-import { caption, corpusScene, renderScene, twinOf } from '../../dist/datasets/world/index.js'
+import {
+  caption,
+  corpusScene,
+  described,
+  plainVoice,
+  renderScene,
+  twinOf,
+  variedVoice,
+} from '../../dist/datasets/world/index.js'
 import { Random } from '../../dist/src/base/index.js'
 import { decodePicture } from '../../dist/vl/index.js'
 
@@ -23,10 +31,8 @@ export async function drawPairs(count, firstScene) {
   return pairs
 }
 
-/** Every other scene shows one of its things alone: a shape is learned where it is all that there is to see. */
 async function drawPair(index) {
-  const whole = corpusScene(index)
-  const scene = index % 2 === 0 ? { ...whole, things: whole.things.slice(-1) } : whole
+  const scene = corpusScene(index)
   const { twin, different } = twinOf(scene, new Random(scene.seed, 6))
   return await Promise.all(
     [scene, twin].map(async (each) => ({ scene: each, different, picture: await pixelsOf(each) })),
@@ -46,7 +52,7 @@ const farthest = 10
  *
  * @param table values by channel and 8-bit value
  * @param into [3, side, side], written
- * @returns a caption of it
+ * @returns the scene as it is seen now, and a caption of it
  */
 export function look({ scene, picture, different }, side, table, into, random) {
   const mirrored = random.uniform() < 0.5
@@ -64,5 +70,31 @@ export function look({ scene, picture, different }, side, table, into, random) {
     x: (mirrored ? side - 1 - thing.x : thing.x) + right,
     y: thing.y + down,
   }))
-  return caption({ ...scene, things }, different, random)
+  return { things, text: caption({ ...scene, things }, different, random) }
+}
+
+/** Share of a thing's radius within which a patch's centre is on the thing. */
+const core = 0.7
+
+/**
+ * A patch of a thing, and what is said about the thing.
+ *
+ * @param patches along each side
+ * @returns the number of a patch whose centre is on the thing, or of the nearest; texts of one `meaning` say the same
+ */
+export function regionOf(thing, side, patches, random) {
+  const size = side / patches
+  const distance = (patch) =>
+    Math.hypot(
+      ((patch % patches) + 0.5) * size - thing.x,
+      (Math.floor(patch / patches) + 0.5) * size - thing.y,
+    )
+  const all = Array.from({ length: patches * patches }, (_, patch) => patch)
+  const on = all.filter((patch) => distance(patch) <= core * thing.radius)
+  const nearest = all.reduce((best, patch) => (distance(patch) < distance(best) ? patch : best))
+  return {
+    patch: on.length > 0 ? random.pick(on) : nearest,
+    text: described(thing, variedVoice(random)),
+    meaning: described(thing, plainVoice),
+  }
 }

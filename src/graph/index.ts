@@ -1,5 +1,5 @@
 export { checkGraph } from './check.js'
-export { bindDims, type Dim, evaluateDim, printShape, type Shape, sumDims } from './dims.js'
+export { bindDims, type Dim, evaluateDim, printShape, productDims, type Shape, sumDims } from './dims.js'
 export { ancestors, gradients } from './gradient.js'
 export { type Graph, graphOf, type Placement } from './graph.js'
 export { lower } from './lower.js'

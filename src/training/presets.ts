@@ -8,7 +8,7 @@ export const defaultDataSet = 'builtin'
 const paperVision: TrainConfig = {
   task: 'vqa',
   method: 'lst',
-  methodOptions: { reductionFactor: 4 },
+  methodOptions: {},
   variant: 'vision',
   backbone: 'builtin',
   tokenizer: null,
@@ -37,38 +37,57 @@ const paperVision: TrainConfig = {
   threads: null,
 }
 
-/** Learning rate and decay of each method in the paper's scripts. */
-const byMethod: Readonly<Record<string, Partial<TrainConfig>>> = {
-  full: { learningRate: 1e-4, weightDecay: 0.01, methodOptions: {} },
+type Settings = Partial<TrainConfig>
+
+/** What each method has of its own in the paper's scripts. */
+const byMethod: Readonly<Record<string, Settings>> = {
+  lst: { methodOptions: { reductionFactor: 4 } },
+  full: { learningRate: 1e-4, weightDecay: 0.01 },
 }
 
 /** For small models and small data: many small steps. */
-const small: Partial<TrainConfig> = {
+const small: Settings = {
   batchSize: 32,
   learningRate: 5e-4,
   dropout: 0,
   weightDecay: 0,
   warmupRatio: 0.05,
   maxGradNorm: 1,
-  methodOptions: { reductionFactor: 2, tapNorm: true, gateImageRows: false },
 }
+const smallLadder = { reductionFactor: 2, tapNorm: true, gateImageRows: false }
 
-/** Settings that a data set's layout brings, by the layout's name. */
-const byDataSet: Readonly<Record<string, Partial<TrainConfig>>> = {
-  builtin: { ...small, epochs: 7, downsample: true, nBoxes: 32 },
-  jsonl: { ...small, epochs: 20 },
+/** Settings that a data set's layout brings, by the layout's name: for all methods, and options of single ones. */
+const byDataSet: Readonly<
+  Record<
+    string,
+    {
+      readonly settings: Settings
+      readonly methodOptions?: Readonly<Record<string, Settings['methodOptions']>>
+    }
+  >
+> = {
+  builtin: {
+    settings: { ...small, epochs: 7, downsample: true, nBoxes: 32 },
+    methodOptions: { lst: smallLadder },
+  },
+  jsonl: { settings: { ...small, epochs: 20 }, methodOptions: { lst: smallLadder } },
   'easy-vqa': {
-    ...{ ...small, epochs: 6, batchSize: 64, learningRate: 3e-3 },
-    methodOptions: { ...small.methodOptions, reductionFactor: 4 },
+    settings: { ...small, epochs: 6, batchSize: 64, learningRate: 3e-3 },
+    methodOptions: { lst: { ...smallLadder, reductionFactor: 4 } },
   },
 }
 
 /**
+ * The paper's settings, over them the method's, over them the data set's.
+ *
  * @param method whose options the preset is for
  * @param dataSet name of the data set's layout, where it is known
  */
 export function presetFor(method: string, dataSet: string | undefined): TrainConfig {
-  const data = (dataSet && byDataSet[dataSet]) || {}
-  const own = byMethod[method] ?? {}
-  return { ...paperVision, ...data, ...own, method }
+  const own = dataSet === undefined ? undefined : byDataSet[dataSet]
+  const options = own?.methodOptions?.[method]
+  return {
+    ...{ ...paperVision, ...byMethod[method], ...own?.settings, method },
+    ...(options ? { methodOptions: options } : {}),
+  }
 }

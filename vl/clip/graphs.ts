@@ -1,5 +1,5 @@
 /** Graphs of a CLIP: its towers to be run, and the contrastive loss to be trained. */
-import { input, slice, type Tensor } from '../../src/graph/index.js'
+import { add, input, reshape, slice, type Tensor } from '../../src/graph/index.js'
 import {
   type BuiltGraph,
   buildModel,
@@ -13,7 +13,7 @@ import type { ClipConfig } from './config.js'
 import { contrast, contrastiveLoss } from './contrastive.js'
 import { textEmbeds, textTower } from './text.js'
 import type { Trace } from './transformer.js'
-import { imageEmbeds, visionTower } from './vision.js'
+import { imageEmbeds, regionStates, visionTower } from './vision.js'
 
 export interface ClipGraphOptions {
   /** Which parameters are trained: fed by name, with a gradient in {@link contrastiveGraph}. */
@@ -34,7 +34,7 @@ const pixelsOf = (config: ClipConfig, size?: PictureSize) => {
   const { height, width } = size ?? { height: config.vision.imageSize, width: config.vision.imageSize }
   return input('pixelValues', ['batch', 3, height, width])
 }
-const words = (name: string) => input(name, ['batch', 'text'], 'int64')
+const words = (name: string, texts = 'batch', length = 'text') => input(name, [texts, length], 'int64')
 
 /**
  * Input: `pixelValues` [batch, 3, height, width]. Outputs: `lastHiddenState` [batch, positions + 1, width] before the
@@ -87,21 +87,36 @@ export function textGraph(
  * [batch, projection] of length 1.
  *
  * @param options.trains all parameters by default
+ * @param options.regions places in the pictures have texts too (Zhong et al. 2022, RegionCLIP): their loss is added.
+ *   Inputs `regions` [batch, regions, positions + 1], the shares of the positions in each, the class token first;
+ *   `regionIds` and `regionMask` int64 [regionTexts, regionText]; `regionTargets` [batch, regions, regionTexts] as `targets`
  * @param options.targets the loss is against the input `targets` instead of the diagonal: where texts of a batch are
  *   equal, give each 1/n of what the n equal ones have (rows and columns sum to one)
  */
 export function contrastiveGraph(
   config: ClipConfig,
-  options: ClipGraphOptions & { readonly targets?: boolean } = {},
+  options: ClipGraphOptions & { readonly targets?: boolean; readonly regions?: boolean } = {},
 ): BuiltGraph {
   const model = startModel({ trains: () => true, ...options })
-  const { images, texts } = towers(model, config)
+  const { images, texts, states } = towers(model, config)
   const compared = contrast(model.root, config, images, texts)
   const targets = options.targets ? input('targets', ['batch', 'batch']) : undefined
-  const loss = contrastiveLoss(compared, targets)
+  const whole = contrastiveLoss(compared, targets)
+  const loss = options.regions ? add(whole, regionLoss(model, config, states)) : whole
   const seen = new Map(Object.entries<Tensor>({ ...compared }))
   const also = Object.fromEntries((options.outputs ?? []).map((name) => [name, found(seen, name)]))
   return builtGraph({ loss, ...also, ...trainedGradients(loss, model) }, model)
+}
+
+/** The contrastive loss of places in pictures and the texts about them. */
+function regionLoss({ root }: ModelBuild, config: ClipConfig, states: Tensor): Tensor {
+  const shares = input('regions', ['batch', 'regions', states.shape[1]!])
+  const seen = regionStates(root, config, states, shares)
+  const [ids, mask] = ['regionIds', 'regionMask'].map((name) => words(name, 'regionTexts', 'regionText'))
+  const read = textTower(root, config, ids!, mask).pooled
+  const compared = contrast(root, config, imageEmbeds(root, config, seen), textEmbeds(root, config, read))
+  const targets = input('regionTargets', ['batch', 'regions', 'regionTexts'])
+  return contrastiveLoss(compared, reshape(targets, compared.logitsPerImage.shape))
 }
 
 /** All parameters of a CLIP by Hugging Face's names, with their start values. */
@@ -119,13 +134,14 @@ export function visionParameters(config: ClipConfig): readonly ParameterSpec[] {
   return parametersOf(model)
 }
 
-/** Both towers' projected states, not normalised. */
+/** Both towers' projected states, not normalised, and all of the pictures' before the last norm. */
 function towers(model: ModelBuild, config: ClipConfig) {
   const vision = visionTower(model.root, config, pixelsOf(config))
   const text = textTower(model.root, config, words('inputIds'), words('attentionMask'))
   return {
     images: imageEmbeds(model.root, config, vision.pooled),
     texts: textEmbeds(model.root, config, text.pooled),
+    states: vision.lastHiddenState,
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type Dim,
   expand,
   matMul,
+  productDims,
   reshape,
   slice,
   type Tensor,
@@ -44,6 +45,19 @@ export function visionTower(
   const last = at.at('post_layernorm')
   trace?.('vision.normed', norm(lastHiddenState, last, c))
   return { lastHiddenState, pooled: norm(reshape(slice(lastHiddenState, 1, 0, 1), [b, c.width]), last, c) }
+}
+
+/**
+ * States of regions after the last norm: what the class token has as `pooled`, for a mean of other positions.
+ *
+ * @param states [b, n + 1, w], before the last norm
+ * @param shares [b, regions, n + 1]: of each position in a region
+ * @returns [b·regions, w]
+ */
+export function regionStates(root: Scope, { vision: c }: ClipConfig, states: Tensor, shares: Tensor): Tensor {
+  const [b, regions] = shares.shape as readonly [Dim, Dim]
+  const means = reshape(matMul(shares, states), [productDims(b, regions), c.width])
+  return norm(means, root.at('vision_model.post_layernorm'), c)
 }
 
 /** The pooled state in the space of both towers, not normalised: [b, projection]. */

@@ -1,11 +1,12 @@
-"""Trains the ladder on the built-in world from where vl-lst starts.
+"""Trains the ladder from where vl-lst starts, on what it trains on, in its order.
 
-    node scripts/bench/export-builtin.mjs --out DIR --seed N
-    python builtin.py --data DIR --seed N [--threads 2]
+    node scripts/bench/export-run.mjs --out DIR --seed N
+    python exported.py --data DIR --seed N [--threads 2]
 
-Reads the features, token ids, settings and start weights that the first wrote, trains with the
-same settings, chooses the best epoch on the validation split, and prints the test split's score
-by VQA's official accuracy: one JSON line an epoch, and one at the end.
+Reads the features, token ids, settings, start weights and orders that the first wrote, trains
+with the same settings, chooses the best epoch on the validation split, and prints the test
+split's score by VQA's official accuracy (by the answers' scores where one person was asked):
+one JSON line an epoch, and one at the end.
 """
 
 import argparse
@@ -58,6 +59,11 @@ def official(said: list, answer: str) -> float:
     return sum(parts) / len(parts)
 
 
+def score_of(row: dict, answer: str) -> float:
+    said = row.get("answers")
+    return official(said, answer) if said else row["scores"].get(answer, 0.0)
+
+
 def evaluate(model: T5Ladder, samples: Samples, words: dict) -> float:
     model.eval()
     scores = []
@@ -65,7 +71,7 @@ def evaluate(model: T5Ladder, samples: Samples, words: dict) -> float:
         chosen = chosen.tolist()
         for i, ids in zip(chosen, greedy(model, samples.inputs(chosen), LONGEST).tolist()):
             end = ids.index(1) if 1 in ids else len(ids)
-            scores.append(official(samples.rows[i]["answers"], words.get(tuple(ids[:end]), "?")))
+            scores.append(score_of(samples.rows[i], words.get(tuple(ids[:end]), "?")))
     return round(100 * sum(scores) / len(scores), 2)
 
 
@@ -91,8 +97,9 @@ def build(folder: Path, settings: dict) -> T5Ladder:
     return model
 
 
-def train(model: T5Ladder, data: dict, words: dict, config: dict, started: float) -> dict:
+def train(model: T5Ladder, data: dict, words: dict, settings: dict, started: float) -> dict:
     """Trains as configured; returns the weights of the best epoch on the validation split."""
+    config = settings["config"]
     named = model.freeze_for_method()
     optimizer = AdamW(named, config["weightDecay"])
     samples, size = data["train"], config["batchSize"]
@@ -102,7 +109,7 @@ def train(model: T5Ladder, data: dict, words: dict, config: dict, started: float
     best, kept = -1.0, {}
     for step in range(total):
         if step % per_epoch == 0:
-            order = torch.randperm(len(samples)).tolist()
+            order = settings["orders"][step // per_epoch]
         at = step % per_epoch * size
         chosen = order[at : at + size]
         batch = samples.inputs(chosen)
@@ -141,7 +148,7 @@ def main() -> None:
     texts = json.loads((options.data / "words.json").read_text())
     words = {tuple(ids): word for word, ids in texts.items()}
     model = build(options.data, settings)
-    kept = train(model, data, words, settings["config"], started)
+    kept = train(model, data, words, settings, started)
     with torch.no_grad():
         for name, weight in model.trained().items():
             weight.copy_(kept[name])

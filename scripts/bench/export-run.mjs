@@ -1,10 +1,11 @@
 /**
- * What `peers/builtin.py` trains on, so that PyTorch starts where the toolkit does:
+ * What `peers/exported.py` trains on, so that PyTorch starts where the toolkit does and goes the same way:
  *
- *   node scripts/bench/export-builtin.mjs --out DIR [--seed N] [--cache DIR]
+ *   node scripts/bench/export-run.mjs --out DIR [--seed N] [--settings JSON] [--cache DIR]
  *
- * Writes `features.safetensors` (features of all pictures), `samples.json` (token ids, answers with their scores, what
- * annotators said), `words.json` (their ids), `start.safetensors` (all weights, the ladder's as the seed makes them) and `settings.json`.
+ * Settings are those of a run (`config.yaml`), the built-in world's by default. Writes `features.safetensors` (features of
+ * all pictures), `samples.json` (token ids, answers with their scores, what annotators said), `words.json` (their ids),
+ * `start.safetensors` (all weights, the ladder's as the seed makes them) and `settings.json` with the order of each epoch.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,14 +16,15 @@ import { modelParameters } from '../../dist/src/training/graphs.js'
 import { ParameterStore, startValues } from '../../dist/src/training/index.js'
 import { prepare, resolveConfig } from '../../dist/src/training/prepare.js'
 import { cacheFolder, writeSafetensors } from '../../dist/src/weights/index.js'
+import { epochOrder } from '../../dist/vl/tasks/index.js'
 
 const text = { type: 'string' }
-const { values } = parseArgs({ options: { out: text, seed: text, cache: text } })
+const { values } = parseArgs({ options: { out: text, seed: text, settings: text, cache: text } })
 const cache = cacheFolder(values.cache)
 const seed = Number(values.seed ?? 1)
 const report = (event) => event.kind === 'note' && console.error(event.text)
 
-const config = resolveConfig([{ seed }])
+const config = resolveConfig([{ ...JSON.parse(values.settings ?? '{}'), seed }])
 const prepared = prepare(config, { cache, runtime: chooseRuntime(console.error), onNote: console.error })
 const data = await openData(config, prepared, { cache, report })
 mkdirSync(values.out, { recursive: true })
@@ -48,13 +50,17 @@ const samples = Object.fromEntries(
       picture: places.get(imageId),
       ids: encode(data.task.prompt + question, data.task.maxInputLength),
       targets: [...label].map(([answer, score]) => [encode(answer, data.task.maxTargetLength), score]),
-      ...{ answers, answerType },
+      ...{ answers, answerType, scores: Object.fromEntries(label) },
     })),
   ]),
 )
 writeFileSync(join(values.out, 'samples.json'), JSON.stringify(samples))
 
-const said = new Set(Object.values(data.splits).flatMap((all) => all.flatMap(({ answers }) => answers)))
+const said = new Set(
+  Object.values(data.splits).flatMap((all) =>
+    all.flatMap(({ answers = [], label }) => [...answers, ...label.keys()]),
+  ),
+)
 const words = Object.fromEntries([...said].map((answer) => [answer, encode(answer).slice(0, -1)]))
 writeFileSync(join(values.out, 'words.json'), JSON.stringify(words))
 
@@ -70,7 +76,10 @@ writeSafetensors(
     float32(name, shape, store.parameters.get(name)?.value.floats ?? backbone.weights.readFloat32(name)),
   ),
 )
+const orders = Array.from({ length: Math.ceil(config.epochs) }, (_, epoch) => [
+  ...epochOrder(data.splits.train.length, seed, epoch),
+])
 writeFileSync(
   join(values.out, 'settings.json'),
-  JSON.stringify({ config, t5: spec.config, featDim, positions }),
+  JSON.stringify({ config, t5: spec.config, featDim, positions, orders }),
 )
