@@ -15,7 +15,7 @@ import {
 import { contrastiveGraph, readClipConfig } from '../../dist/vl/index.js'
 import { clipStatistics, normalisation } from '../../dist/vl/normalise.js'
 import { noCheckpoint, rateAt, saveModel } from './model.mjs'
-import { drawPairs, look, regionOf } from './views.mjs'
+import { drawPairs, look, regionsOf } from './views.mjs'
 
 const side = 96
 const patchSize = 12
@@ -47,7 +47,7 @@ const preprocessing = {
 
 const learningRate = 7e-4
 const pairsPerBatch = 32
-const regionsPerPicture = 2
+const thingsPerPicture = 2
 const largestLogitScale = Math.log(100)
 
 /** @param log is told of every fiftieth step */
@@ -92,9 +92,7 @@ function batchOf(scenes, tokenizer, random) {
       0,
     )
   const regions = seen.flatMap(({ things }) =>
-    [...random.permutation(things.length)]
-      .slice(0, regionsPerPicture)
-      .map((index) => regionOf(things[index], side, patchesPerSide, random)),
+    regionsOf(things, side, patchesPerSide, thingsPerPicture, random),
   )
   const [texts, regionTexts] = [seen, regions].map((all) => encoded(all.map(({ text }) => text)))
   return {
@@ -123,8 +121,8 @@ function regionFeeds(regions, pictures) {
     for (const j of alike) targets[i * regions.length + j] = 1 / alike.length
   }
   return {
-    regions: float32([pictures, regionsPerPicture, positions], shares),
-    regionTargets: float32([pictures, regionsPerPicture, regions.length], targets),
+    regions: float32([pictures, 2 * thingsPerPicture, positions], shares),
+    regionTargets: float32([pictures, 2 * thingsPerPicture, regions.length], targets),
   }
 }
 

@@ -73,28 +73,36 @@ export function look({ scene, picture, different }, side, table, into, random) {
   return { things, text: caption({ ...scene, things }, different, random) }
 }
 
-/** Share of a thing's radius within which a patch's centre is on the thing. */
-const core = 0.7
+/** What is said about a patch that is no thing's middle. */
+const nothing = { text: 'nothing', meaning: 'nothing' }
+
+/** Pixels from a patch's centre to that of a thing within which the patch may be the thing's middle. */
+const nearby = 10
 
 /**
- * A patch of a thing, and what is said about the thing.
+ * Patches of a view with what is said about each: the middles of some things, and as many patches where no thing has its
+ * middle, half of them on a thing. So a thing is seen once.
  *
  * @param patches along each side
- * @returns the number of a patch whose centre is on the thing, or of the nearest; texts of one `meaning` say the same
+ * @returns `2 × count` numbers of patches; texts of one `meaning` say the same
  */
-export function regionOf(thing, side, patches, random) {
+export function regionsOf(things, side, patches, count, random) {
   const size = side / patches
-  const distance = (patch) =>
-    Math.hypot(
-      ((patch % patches) + 0.5) * size - thing.x,
-      (Math.floor(patch / patches) + 0.5) * size - thing.y,
-    )
-  const all = Array.from({ length: patches * patches }, (_, patch) => patch)
-  const on = all.filter((patch) => distance(patch) <= core * thing.radius)
-  const nearest = all.reduce((best, patch) => (distance(patch) < distance(best) ? patch : best))
-  return {
-    patch: on.length > 0 ? random.pick(on) : nearest,
-    text: described(thing, variedVoice(random)),
-    meaning: described(thing, plainVoice),
-  }
+  const inside = (place) => Math.min(patches - 1, Math.max(0, Math.floor(place / size)))
+  const middles = [...random.permutation(things.length)].slice(0, count).map((index) => {
+    const thing = things[index]
+    const told = { text: described(thing, variedVoice(random)), meaning: described(thing, plainVoice) }
+    return { patch: inside(thing.y) * patches + inside(thing.x), ...told }
+  })
+  const distance = (patch, { x, y }) =>
+    Math.hypot(((patch % patches) + 0.5) * size - x, (Math.floor(patch / patches) + 0.5) * size - y)
+  const empty = Array.from({ length: patches * patches }, (_, patch) => patch).filter((patch) =>
+    things.every((thing) => distance(patch, thing) > nearby),
+  )
+  const onThings = empty.filter((patch) => things.some((thing) => distance(patch, thing) < thing.radius))
+  const empties = Array.from({ length: count }, (_, i) => ({
+    patch: random.pick(i % 2 === 0 && onThings.length > 0 ? onThings : empty),
+    ...nothing,
+  }))
+  return [...middles, ...empties]
 }

@@ -44,6 +44,7 @@ function evaluate(
   const table = (by: string) =>
     Object.fromEntries(rows.filter((row) => row.by === by).map(({ name, score }) => [name, score]))
   return {
+    exact: scores,
     scores: scores.map((score) => roundHalfEven(100 * score)),
     accuracy: { overall: rows[0]!.score, perQuestionType: table('question'), perAnswerType: table('answer') },
   }
@@ -93,9 +94,32 @@ describe('accuracy agrees with both evaluations', () => {
     const annotations = JSON.parse(String(gunzipSync(bytesOf('data/vqa-v2-60k/valid-annotations.json.gz'))))
     const real = predictionsOf(JSON.parse(String(bytesOf('data/vqa-v2-60k/valid-predictions.json'))))
     const expected = JSON.parse(String(bytesOf('data/vqa-v2-60k/valid-expected.json')))
-    expect(evaluate(annotations.annotations, real).accuracy).toEqual(expected.accuracy)
+    const { accuracy, exact } = evaluate(annotations.annotations, real)
+    expect(accuracy).toEqual(expected.accuracy)
+    const of = (key: 'question_type' | 'answer_type') => sixDigits(annotations.annotations, exact, key)
+    expect({
+      overall: Number(((100 * exact.reduce((sum, score) => sum + score, 0)) / exact.length).toFixed(6)),
+      ...{ perQuestionType: of('question_type'), perAnswerType: of('answer_type') },
+    }).toEqual(expected.accuracy_6_digits)
   })
 })
+
+/** Percent by a field's values, to six decimals. */
+function sixDigits(
+  questions: readonly Question[],
+  scores: readonly number[],
+  key: 'question_type' | 'answer_type',
+) {
+  const kinds = new Map<string, number[]>()
+  for (const [i, question] of questions.entries())
+    kinds.set(question[key], [...(kinds.get(question[key]) ?? []), scores[i]!])
+  return Object.fromEntries(
+    [...kinds].map(([kind, own]) => [
+      kind,
+      Number(((100 * own.reduce((sum, score) => sum + score, 0)) / own.length).toFixed(6)),
+    ]),
+  )
+}
 
 test('ties round to the even digit, as Python rounds', () => {
   expect([53.125, 53.375, 0.625, 2.675, 100, 0].map(roundHalfEven)).toEqual([

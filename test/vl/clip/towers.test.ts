@@ -148,6 +148,25 @@ test('targets take the place of the diagonal', async () => {
   expect(shared.loss!.floats[0]).not.toBeCloseTo(plain.loss!.floats[0]!, 3)
 })
 
+test('regions are places with texts of their own, and their loss is added', async () => {
+  const parameters = parametersOf(config)
+  const plain = await run(contrastiveGraph(config), { ...parameters, ...fed })
+  const positions = (config.vision.imageSize / config.vision.patchSize) ** 2 + 1
+  const lossOf = async (position: number) => {
+    const shares = new Float32Array(3 * positions)
+    for (let picture = 0; picture < 3; picture++) shares[picture * positions + position] = 1
+    const { loss } = await run(contrastiveGraph(config, { regions: true }), {
+      ...{ ...parameters, ...fed, regionIds: fed.inputIds, regionMask: fed.attentionMask },
+      regions: float32([3, 1, positions], shares),
+      regionTargets: float32([3, 1, 3], [1, 0, 0, 0, 1, 0, 0, 0, 1]),
+    })
+    return loss!.floats[0]!
+  }
+  // The class token as the region of the whole text says the same again; a patch doesn't.
+  expect(await lossOf(0)).toBeCloseTo(2 * plain.loss!.floats[0]!, 5)
+  expect(await lossOf(1)).not.toBeCloseTo(2 * plain.loss!.floats[0]!, 3)
+})
+
 test('only what is asked for trains, and the frozen rest is not fed', () => {
   const { graph, parameters } = contrastiveGraph(config, {
     trains: (name) => name.endsWith('_projection.weight'),
