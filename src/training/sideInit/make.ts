@@ -39,8 +39,13 @@ export async function makeSideWeights(
   source: Source,
   options: MakeOptions,
 ): Promise<readonly TensorToWrite[]> {
-  const { weights, name: backboneName } = source.backbone
-  checkFinite(weights, [...weights.tensors.keys()], `${backboneName}: `)
+  const { weights, name: backboneName, config: backbone } = source.backbone
+  const parameters = backboneParameters(backbone)
+  checkFinite(
+    weights,
+    parameters.map((parameter) => parameter.name),
+    `${backboneName}: `,
+  )
   const squares = measure === 'fisher' ? await measureFisher(config, source, options) : undefined
   const importance: Importance = {
     shape: (name) => weights.tensors.get(name)!.shape,
@@ -49,7 +54,7 @@ export async function makeSideWeights(
   const { reductionFactor } = sideInitOptions(config)!
   const { kept } = selector.select(source.layout, importance, reductionFactor)
   const wanted = new Map(options.parameters.map((spec) => [spec.name, spec.shape]))
-  return backboneParameters(source.backbone.config).flatMap(({ name, shape: whole }) => {
+  return parameters.flatMap(({ name, shape: whole }) => {
     const side = sideName(name)
     if (side === undefined) return []
     const axes = kept.get(name)
