@@ -20,6 +20,8 @@ const recorded: readonly (readonly [n: number, kept: readonly number[]])[] = [
       36, 37, 39,
     ],
   ],
+  [197, [162, 194, 10, 171, 45, 78, 178, 84, 148, 87, 55, 159]],
+  [504, [345, 329, 29]],
 ]
 
 const others = (n: number, some: readonly number[]) =>
