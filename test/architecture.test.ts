@@ -18,13 +18,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   runtime: ['graph'],
   models: ['graph'],
   methods: ['graph', 'models'],
+  pruning: ['type models'],
   vl: ['graph', 'weights', 'runtime', 'models'],
   tasks: ['text', 'metrics', 'vl', 'type datasets'], // vl/tasks
   training: [
-    ...['graph', 'weights', 'runtime', 'models', 'methods', 'text', 'metrics'],
+    ...['graph', 'weights', 'runtime', 'models', 'methods', 'pruning', 'text', 'metrics'],
     ...['vl', 'tasks', 'datasets'],
   ],
-  verify: ['graph', 'weights', 'runtime', 'models', 'methods', 'metrics', 'vl', 'tasks', 'training'],
+  verify: [
+    ...['graph', 'weights', 'runtime', 'models', 'methods', 'pruning', 'metrics'],
+    ...['vl', 'tasks', 'training'],
+  ],
   cli: ['weights', 'methods', 'metrics', 'vl', 'tasks', 'training', 'verify'], // the only room that prints
 }
 

@@ -25,6 +25,11 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./predict.js')).predictCommand,
   },
   {
+    usage: 'prune',
+    summary: 'cut the weights that a ladder starts from out of its backbone',
+    load: async () => (await import('./prune.js')).pruneCommand,
+  },
+  {
     usage: 'verify <cases..>',
     summary: "compare with recorded cases of the paper's code",
     load: async () => (await import('./verify.js')).verifyCommand,

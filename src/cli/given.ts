@@ -27,11 +27,13 @@ export function choiceOf<T extends string>(typed: Typed, option: string, words: 
 }
 
 /** @throws {UserError} it is no whole number from 1 */
-export function threadsOf(typed: Typed): number | undefined {
+export function countOf(typed: Typed, option: string): number | undefined {
   const wants = 'a whole number from 1'
-  const text = textOf(typed, 'threads', wants)
+  const text = textOf(typed, option, wants)
   if (text === undefined) return undefined
   const count = kinds.whole.read(text)
   if (Number.isInteger(count) && Number(count) >= 1) return Number(count)
-  throw new UserError(`--threads ${text}: give ${wants}`)
+  throw new UserError(`--${option} ${text}: give ${wants}`)
 }
+
+export const threadsOf = (typed: Typed): number | undefined => countOf(typed, 'threads')

@@ -4,7 +4,7 @@ import { visionEncoders } from '../../vl/index.js'
 import { tasks } from '../../vl/tasks/index.js'
 import { kebab } from '../base/index.js'
 import { methods } from '../methods/index.js'
-import { optimizers, schedules, type TrainConfig } from '../training/index.js'
+import { optimizers, schedules, sideInits, type TrainConfig } from '../training/index.js'
 import { type Kind, kinds } from './kinds.js'
 
 export interface Row {
@@ -138,6 +138,12 @@ export const methodRows: readonly MethodRow[] = [
     field: 'decoderSideLayers',
     kind: kinds.layers,
     describe: 'decoder layers that the ladder keeps: 0,2,4, none or all',
+  },
+  {
+    name: 'side-init',
+    field: 'sideInit',
+    kind: kinds.text,
+    describe: `what the ladder's weights start from: random, a file of vl-lst prune, or ${sideInits.names.join(', ')}`,
   },
   {
     name: 'encoder-trainable-layers',

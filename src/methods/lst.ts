@@ -66,6 +66,10 @@ const options = z.strictObject({
   lambdaLabel: z.number().nonnegative().default(1),
   tapNorm: z.boolean().default(false),
   gateImageRows: z.boolean().default(true),
+  /** What the ladder's weights start from: drawn (`random`), cut out of the backbone, or a file of such weights. */
+  sideInit: z.string().min(1).default('random'),
+  /** Samples that Fisher importance is measured on; `null`: as many as the reference takes, or all. */
+  sideInitSamples: z.int().positive().nullable().default(null),
 })
 
 type Options = z.infer<typeof options>

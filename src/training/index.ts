@@ -25,6 +25,14 @@ export { ParameterStore } from './parameters.js'
 export { findImages, type Predicted, predict } from './predict.js'
 export { resolveConfig } from './prepare.js'
 export { learningRateAt, schedules } from './schedule.js'
+export {
+  fisherGraph,
+  fisherImportance,
+  type Pruned,
+  prune,
+  type SideInitContext,
+  sideInits,
+} from './sideInit/index.js'
 export type { CheckpointName } from './trainedRun.js'
 export { Trainer, type TrainerOptions } from './trainer.js'
 export { openSession, startValues } from './weights.js'

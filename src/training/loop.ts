@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import type { ScoreRow } from '../metrics/index.js'
 import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
-import type { Checkpoint } from '../weights/index.js'
+import { type Checkpoint, overlay } from '../weights/index.js'
 import { StepBatches } from './batches.js'
 import {
   checkpointName,
@@ -36,6 +36,7 @@ import {
 } from './runFolder.js'
 import { checkpointContent, versions } from './saved.js'
 import { learningRateAt, schedules } from './schedule.js'
+import { openSideInit } from './sideInit/index.js'
 import { textNotes } from './textNotes.js'
 import { scheduledInputs } from './trainedRun.js'
 import { Trainer } from './trainer.js'
@@ -65,6 +66,11 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   const note = (text: string) => options.report({ kind: 'note', text })
   const runtime = options.runtime ?? chooseRuntime(note)
   const prepared = prepare(config, { cache: options.cache, runtime, onNote: note })
+  // A run that goes on has its weights in its checkpoint.
+  const sideInit =
+    options.resume === undefined
+      ? await openSideInit(config, prepared.spec, { ...options, runtime })
+      : undefined
   // Pictures are decoded while the session is made.
   const failed = new AbortController()
   const signal = AbortSignal.any([options.signal, failed.signal])
@@ -78,7 +84,7 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
     runtime,
     ...{
       spec: prepared.spec,
-      weights: prepared.backbone.weights,
+      weights: overlay(prepared.backbone.weights, ...(sideInit ? [sideInit] : [])),
       maxGradNorm: config.maxGradNorm,
       seed: config.seed,
     },

@@ -145,6 +145,9 @@ function labelRows({ labels, batch, target }: Batch): number[][] {
   )
 }
 
-function shiftRight(labels: readonly number[], { pad, start }: { pad: number; start: number }): number[] {
+export function shiftRight(
+  labels: readonly number[],
+  { pad, start }: { pad: number; start: number },
+): number[] {
   return [start, ...labels.slice(0, -1).map((label) => (label === ignoredLabel ? pad : label))]
 }

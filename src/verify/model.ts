@@ -20,7 +20,8 @@ export function readModel(recorded: RecordedCase): CaseModel {
   return { spec: vision ? { ...spec, vision: vision.embedding } : spec, vision }
 }
 
-function readConfig({ json, name }: RecordedCase): T5Config {
+/** @throws {NotSupported} another architecture, or a configuration that isn't built */
+export function readConfig({ json, name }: RecordedCase): T5Config {
   const { model = {} } = json
   const { model_type: type, relative_attention_max_distance: distance = 128 } = model
   if (type !== 't5') throw new NotSupported(`model_type ${JSON.stringify(type)}`)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { refusal, run } from './program.js'
 
-const commands = ['train', 'evaluate', 'predict', 'verify']
+const commands = ['train', 'evaluate', 'predict', 'prune', 'verify']
 
 test('--version is the one of package.json', async () => {
   expect(await run(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, err: '' })
@@ -33,7 +33,7 @@ test('train --help groups the options of each method under its name', async () =
 
 test('options that are not built yet are not offered', async () => {
   const { out } = await run(['train', '--help'])
-  expect(out).not.toMatch(/--(gpus|workers|device|share-devices|head|side-init|max-restarts)\b/)
+  expect(out).not.toMatch(/--(gpus|workers|device|share-devices|head|max-restarts)\b/)
 })
 
 test('completion prints a script, and the script is told commands and options', async () => {
@@ -48,13 +48,16 @@ describe('what no command knows is refused with the nearest name', () => {
   test.each([
     [
       ['trian'],
-      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, verify, completion)',
+      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, prune, verify, completion)',
     ],
-    [['frobnicate'], 'unknown command "frobnicate" (all: train, evaluate, predict, verify, completion)'],
-    [[], 'no command is given: type one of train, evaluate, predict, verify, completion (see --help)'],
+    [
+      ['frobnicate'],
+      'unknown command "frobnicate" (all: train, evaluate, predict, prune, verify, completion)',
+    ],
+    [[], 'no command is given: type one of train, evaluate, predict, prune, verify, completion (see --help)'],
     [
       ['--json'],
-      'no command is given: type one of train, evaluate, predict, verify, completion (see --help)',
+      'no command is given: type one of train, evaluate, predict, prune, verify, completion (see --help)',
     ],
     [
       ['train', '--batchsize', '3'],

@@ -50,6 +50,11 @@ describe('one value off by ten tolerances', () => {
     ['glue/t5-lst-gate-schedule-linear', 'want/side_decoder'],
     ['glue/optimize-adamw-clip-warmup', 'want/param.3/gate'],
     ['glue/optimize-schedules', 'want/lr.5'],
+    ['glue/prune-fisher-v2-drop', 'want/importance/shared.weight'],
+    ['glue/prune-fisher-v2-drop', 'want/keep/decoder.block.2.layer.1.EncDecAttention.q.weight'],
+    ['glue/prune-fisher-v2-drop', 'want/side/encoder.side_block.1.layer.0.SelfAttention.o.weight'],
+    ['vl/prune-magnitude-v5', 'want/keep/7.encoder.0.wi'],
+    ['vl/prune-magnitude-v5', 'want/side/decoder.final_side_layer_norm.weight'],
   ])('%s: %s', async (name, spoiled) => {
     const folder = changed(name, {
       tensor: (tensor) => (tensor.name === spoiled ? shifted(name, tensor) : tensor),
@@ -92,6 +97,8 @@ describe('held back: expected values are zeroed', () => {
     'vl-tasks/generate-t5-lst-greedy',
     'glue/t5-lst-distill',
     'glue/optimize-schedules',
+    'glue/prune-fisher-v2-drop',
+    'vl/prune-magnitude-v5',
   ])('%s fails, and dumps what it dumps otherwise', async (name) => {
     const [open, heldBack] = [temporaryFolder(), temporaryFolder()]
     expect((await verifyCase(copied(name), { threads, dump: open })).outcome).toBe('passed')

@@ -5,6 +5,7 @@ import { metric, text } from './answers.js'
 import { forward } from './forward.js'
 import { generate } from './generate.js'
 import { optimize } from './optimize.js'
+import { prune } from './prune.js'
 import { train } from './train.js'
 
-export const kinds = registry<Kind>('kind', [train, forward, generate, optimize, metric, text])
+export const kinds = registry<Kind>('kind', [train, forward, generate, optimize, prune, metric, text])
