@@ -5,7 +5,7 @@ import { noun, type Voice, variedVoice, withArticle } from './language.js'
 import { pictureSide, type Scene, type Thing } from './scene.js'
 
 /** Where a thing is: "at the top left", "in the middle". */
-function placeOf({ x, y }: Pick<Thing, 'x' | 'y'>): string {
+export function placeOf({ x, y }: Pick<Thing, 'x' | 'y'>): string {
   const third = (value: number) => Math.min(2, Math.floor((3 * value) / pictureSide))
   const words = [['top', '', 'bottom'][third(y)]!, ['left', '', 'right'][third(x)]!].filter(
     (word) => word !== '',
@@ -27,7 +27,7 @@ export function captionsOf(scene: Scene): string[] {
 export function listing({ things }: Scene, voice: Voice, random: Random): string {
   const told = [...random.permutation(things.length)].map((index) => {
     const thing = things[index]!
-    return `${withArticle(noun(someAttributes(thing, random), voice))} ${placeOf(thing)}`
+    return described(someAttributes(thing, random), placeOf(thing), voice)
   })
   return told.join(voice.pick([' and ', ', ', ' with ']))
 }
@@ -46,9 +46,23 @@ function relating({ things }: Scene, voice: Voice, random: Random): string {
 }
 
 /** Shape and colour always, size and pattern mostly. */
-function someAttributes({ size, pattern, colour, shape }: Thing, random: Random): Description {
+function someAttributes(thing: Thing, random: Random): Description {
+  const { size, pattern, shape } = thing
   const told = () => random.uniform() < 0.7
-  return { colour, shape, ...(told() ? { size } : {}), ...(told() ? { pattern } : {}) }
+  return {
+    ...{ ...colourOf(thing), shape },
+    ...(told() ? { size } : {}),
+    ...(told() ? { pattern } : {}),
+  }
+}
+
+/** A tint has no name. */
+const colourOf = ({ tint, colour }: Thing): Description => (tint === undefined ? { colour } : {})
+
+/** All that can be said of a thing. */
+export function wholeDescription(thing: Thing): Description {
+  const { size, pattern, shape } = thing
+  return { size, pattern, ...colourOf(thing), shape }
 }
 
 /**
@@ -57,13 +71,14 @@ function someAttributes({ size, pattern, colour, shape }: Thing, random: Random)
  */
 export function caption(scene: Scene, index: number, random: Random): string {
   const voice = variedVoice(random)
-  const told = described(scene.things[index]!, voice)
+  const thing = scene.things[index]!
+  const told = described(wholeDescription(thing), placeOf(thing), voice)
   const other = random.pick(scene.things)
-  if (other === scene.things[index] || random.uniform() < 0.5) return told
+  if (other === thing || random.uniform() < 0.5) return told
   return `${told}, ${listing({ ...scene, things: [other] }, voice, random)}`
 }
 
-/** A thing with all its attributes and its place. */
-export function described({ x, y, size, pattern, colour, shape }: Thing, voice: Voice): string {
-  return `${withArticle(noun({ size, pattern, colour, shape }, voice))} ${placeOf({ x, y })}`
+/** "a large red star at the top left" */
+export function described(description: Description, place: string, voice: Voice): string {
+  return `${withArticle(noun(description, voice))} ${place}`
 }

@@ -23,6 +23,8 @@ export interface Thing extends Required<Description> {
   readonly radius: number
   /** Degrees, clockwise. */
   readonly angle: number
+  /** A fill without a name, in place of the colour's: for what the built-in models learn from. */
+  readonly tint?: string
 }
 
 export interface Scene {

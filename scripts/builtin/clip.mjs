@@ -110,19 +110,19 @@ const maskOf = ({ ids, batch, length }) =>
     ids.map((id) => (id === 0n ? 0n : 1n)),
   )
 
-/** Which positions the regions are, and which texts fit them: those of one meaning share a region. */
+/** Which positions the regions are, and which texts are true of them: a text of several regions counts less for each. */
 function regionFeeds(regions, pictures) {
   const positions = patchesPerSide ** 2 + 1
   const shares = new Float32Array(regions.length * positions)
-  const targets = new Float32Array(regions.length ** 2)
-  for (const [i, { patch, meaning }] of regions.entries()) {
-    shares[i * positions + 1 + patch] = 1
-    const alike = regions.flatMap((other, j) => (other.meaning === meaning ? [j] : []))
-    for (const j of alike) targets[i * regions.length + j] = 1 / alike.length
-  }
+  for (const [i, { patch }] of regions.entries()) shares[i * positions + 1 + patch] = 1
+  const fitting = regions.map((region) => regions.map((other) => Number(other.fits(region))))
+  const count = (values) => values.reduce((sum, value) => sum + value, 0)
+  const rows = fitting.map(count)
+  const columns = regions.map((_, j) => count(fitting.map((row) => row[j])))
+  const targets = fitting.flatMap((row, i) => row.map((fits, j) => fits / Math.sqrt(rows[i] * columns[j])))
   return {
-    regions: float32([pictures, 2 * thingsPerPicture, positions], shares),
-    regionTargets: float32([pictures, 2 * thingsPerPicture, regions.length], targets),
+    regions: float32([pictures, thingsPerPicture, positions], shares),
+    regionTargets: float32([pictures, thingsPerPicture, regions.length], targets),
   }
 }
 

@@ -1,13 +1,16 @@
-/** Pictures and captions for the built-in CLIP: scenes in pairs that differ in one thing, seen as they are or mirrored. */
+/** Pictures and texts for the built-in CLIP: scenes in pairs that differ in one thing, moved and mirrored. */
 
 import {
   caption,
   corpusScene,
   described,
-  plainVoice,
+  drawTint,
+  matches,
+  placeOf,
   renderScene,
   twinOf,
   variedVoice,
+  wholeDescription,
 } from '../../dist/datasets/world/index.js'
 import { Random } from '../../dist/src/base/index.js'
 import { decodePicture } from '../../dist/vl/index.js'
@@ -31,12 +34,29 @@ export async function drawPairs(count, firstScene) {
   return pairs
 }
 
+/** Every other pair has tints for colours: in any colour a shape is what it is. */
 async function drawPair(index) {
   const scene = corpusScene(index)
   const { twin, different } = twinOf(scene, new Random(scene.seed, 6))
+  const sameColour = scene.things[different].colour === twin.things[different].colour
+  const pair = index % 2 === 1 && sameColour ? tinted([scene, twin]) : [scene, twin]
   return await Promise.all(
-    [scene, twin].map(async (each) => ({ scene: each, different, picture: await pixelsOf(each) })),
+    pair.map(async (each) => ({ scene: each, different, picture: await pixelsOf(each) })),
   )
+}
+
+function tinted(scenes) {
+  const random = new Random(scenes[0].seed, 7)
+  const tints = scenes[0].things.map((_, i) =>
+    drawTint(
+      scenes.map(({ things }) => things[i].shape),
+      random,
+    ),
+  )
+  return scenes.map((scene) => ({
+    ...scene,
+    things: scene.things.map((thing, i) => ({ ...thing, tint: tints[i] })),
+  }))
 }
 
 async function pixelsOf(scene) {
@@ -73,36 +93,46 @@ export function look({ scene, picture, different }, side, table, into, random) {
   return { things, text: caption({ ...scene, things }, different, random) }
 }
 
-/** What is said about a patch that is no thing's middle. */
-const nothing = { text: 'nothing', meaning: 'nothing' }
+/** Share of a thing's radius within which a patch's centre is on the thing. */
+const core = 0.7
 
-/** Pixels from a patch's centre to that of a thing within which the patch may be the thing's middle. */
-const nearby = 10
+/** A patch of a thing: one whose centre is on it, or the nearest. @param patches along each side */
+function patchOf(thing, side, patches, random) {
+  const size = side / patches
+  const middle = (patch) => [((patch % patches) + 0.5) * size, (Math.floor(patch / patches) + 0.5) * size]
+  const distance = (patch) => Math.hypot(middle(patch)[0] - thing.x, middle(patch)[1] - thing.y)
+  const all = Array.from({ length: patches * patches }, (_, patch) => patch)
+  const on = all.filter((patch) => distance(patch) <= core * thing.radius)
+  return on.length > 0
+    ? random.pick(on)
+    : all.reduce((best, patch) => (distance(patch) < distance(best) ? patch : best))
+}
+
+/** Share of the texts about a thing that leave some of its attributes out. */
+const partly = 0.5
+
+function someOf(description, random) {
+  if (random.uniform() >= partly) return description
+  const kept = Object.entries(description).filter(() => random.uniform() < 0.5)
+  return kept.length > 0 ? Object.fromEntries(kept) : description
+}
 
 /**
- * Patches of a view with what is said about each: the middles of some things, and as many patches where no thing has its
- * middle, half of them on a thing. So a thing is seen once.
+ * Some things of a view, each a patch and a text about it.
  *
- * @param patches along each side
- * @returns `2 × count` numbers of patches; texts of one `meaning` say the same
+ * @returns {{patch: number, text: string, fits: (region) => boolean}[]} `fits`: the text is true of that region too
  */
 export function regionsOf(things, side, patches, count, random) {
-  const size = side / patches
-  const inside = (place) => Math.min(patches - 1, Math.max(0, Math.floor(place / size)))
-  const middles = [...random.permutation(things.length)].slice(0, count).map((index) => {
+  return [...random.permutation(things.length)].slice(0, count).map((index) => {
     const thing = things[index]
-    const told = { text: described(thing, variedVoice(random)), meaning: described(thing, plainVoice) }
-    return { patch: inside(thing.y) * patches + inside(thing.x), ...told }
+    const [description, place] = [someOf(wholeDescription(thing), random), placeOf(thing)]
+    return {
+      ...{ thing, place, patch: patchOf(thing, side, patches, random) },
+      text: described(description, place, variedVoice(random)),
+      fits: (other) =>
+        other.place === place &&
+        matches(other.thing, description) &&
+        (description.colour === undefined || other.thing.tint === undefined),
+    }
   })
-  const distance = (patch, { x, y }) =>
-    Math.hypot(((patch % patches) + 0.5) * size - x, (Math.floor(patch / patches) + 0.5) * size - y)
-  const empty = Array.from({ length: patches * patches }, (_, patch) => patch).filter((patch) =>
-    things.every((thing) => distance(patch, thing) > nearby),
-  )
-  const onThings = empty.filter((patch) => things.some((thing) => distance(patch, thing) < thing.radius))
-  const empties = Array.from({ length: count }, (_, i) => ({
-    patch: random.pick(i % 2 === 0 && onThings.length > 0 ? onThings : empty),
-    ...nothing,
-  }))
-  return [...middles, ...empties]
 }
