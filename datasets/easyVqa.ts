@@ -38,6 +38,7 @@ const row: RowFormat<{ question: string; answer: string; 'image id': number }> =
 
 export const easyVqa: DataSetReader = {
   name: 'easy-vqa',
+  tasks: ['vqa'],
   layout: 'a folder with train-questions.json, train-images.tar, test-questions.json, test-images.tar',
   recognises: (path) =>
     ['train-questions.json', 'train-images.tar'].some((name) => existsSync(join(path, name))),

@@ -39,6 +39,7 @@ const otherTasks = new Map([
 
 export const jsonl: DataSetReader = {
   name: 'jsonl',
+  tasks: ['vqa'],
   layout: `a .jsonl file of lines like ${example}`,
   recognises: (path) => path.endsWith('.jsonl') && (isFile(path) || siblingsOf(path) !== undefined),
   async read(path) {

@@ -1,8 +1,8 @@
 /** The samples of a step, before they are cut into parts. */
 import { expect, test } from 'vitest'
 import type { Sample } from '../../datasets/index.js'
+import { collate, stepTotals, tasks } from '../../src/tasks/index.js'
 import { encodeStep, type RunData } from '../../src/training/data.js'
-import { collate, stepTotals, tasks } from '../../vl/tasks/index.js'
 
 const special = { pad: 0, start: 0 }
 
