@@ -19,12 +19,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   models: ['graph'],
   methods: ['graph', 'models'],
   vl: ['graph', 'weights', 'runtime', 'models'],
-  tasks: ['text', 'metrics', 'vl', 'type datasets'], // vl/tasks
+  tasks: ['text', 'metrics', 'vl', 'type datasets'], // vl/tasks too
   training: [
     ...['graph', 'weights', 'runtime', 'models', 'methods', 'text', 'metrics'],
     ...['vl', 'tasks', 'datasets'],
   ],
-  verify: ['graph', 'weights', 'runtime', 'models', 'methods', 'metrics', 'vl', 'tasks', 'training'],
+  verify: [
+    ...['graph', 'weights', 'runtime', 'models', 'methods', 'metrics'],
+    ...['vl', 'tasks', 'datasets', 'training'],
+  ],
   cli: ['weights', 'methods', 'metrics', 'vl', 'tasks', 'training', 'verify'], // the only room that prints
 }
 
