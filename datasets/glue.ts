@@ -49,7 +49,7 @@ const divisions = {
   },
 } as const satisfies Record<string, Division>
 
-interface Row {
+export interface GlueRow {
   readonly task: string
   /** Its folder in GLUE's archive. */
   readonly folder: string
@@ -67,7 +67,7 @@ const binary = ['0', '1']
 const inferred = ['entailment', 'not_entailment']
 const pair = { sentence1: 'sentence1', sentence2: 'sentence2' }
 
-const rows: readonly Row[] = [
+const rows: readonly GlueRow[] = [
   {
     ...{ task: 'cola', folder: 'CoLA', division: 'halves', labels: binary },
     label: { place: 1, of: 4 }, // no header: source, label, the author's mark, sentence
@@ -109,11 +109,14 @@ const rows: readonly Row[] = [
   },
 ]
 
-const rowOf = (task: string): Row | undefined => rows.find((row) => row.task === task)
+/** Names of the tasks. */
+export const glueTasks: readonly string[] = rows.map(({ task }) => task)
+
+export const glueRow = (task: string): GlueRow | undefined => rows.find((row) => row.task === task)
 
 /** How the reference divides a task's files; `undefined` where it has none. */
 export function glueDivision(task: string): Division | undefined {
-  const row = rowOf(task)
+  const row = glueRow(task)
   return row && divisions[row.division]
 }
 
@@ -129,13 +132,13 @@ const trainingFile = files.train!.file
 
 export const glue: DataSetReader = {
   name: 'glue',
-  tasks: rows.map(({ task }) => task),
+  tasks: glueTasks,
   layout:
     'a folder with train.tsv and dev.tsv (MNLI: dev_matched.tsv, dev_mismatched.tsv), or the folder around it',
   recognises: (path) =>
     ['', ...rows.map(({ folder }) => folder)].some((at) => existsSync(join(path, at, trainingFile))),
   async read(path, { task, onNote }) {
-    const row = rowOf(task)!
+    const row = glueRow(task)!
     const folder = existsSync(join(path, trainingFile)) ? path : join(path, row.folder)
     const { train, validation, test }: Division = divisions[row.division]
     const files = new Map<string, readonly TextSample[]>()
@@ -155,7 +158,7 @@ export const glue: DataSetReader = {
 async function readPart(
   folder: string,
   part: string,
-  row: Row,
+  row: GlueRow,
   onNote: (text: string) => void = () => {},
 ): Promise<readonly TextSample[]> {
   const { file, more } = files[part]!
@@ -168,7 +171,7 @@ async function readPart(
   })
 }
 
-function formatOf(row: Row, onNote: (text: string) => void): TsvFormat {
+function formatOf(row: GlueRow, onNote: (text: string) => void): TsvFormat {
   const { folder, labels, label, texts, leavesShortRowsOut } = row
   return {
     columns: { label, ...texts },
@@ -180,14 +183,14 @@ function formatOf(row: Row, onNote: (text: string) => void): TsvFormat {
   }
 }
 
-function labelProblem(text: string, labels: Row['labels']): string | undefined {
+function labelProblem(text: string, labels: GlueRow['labels']): string | undefined {
   if (labels !== 'scores') return labels.includes(text) ? undefined : `not one of ${labels.join(', ')}`
   const score = Number(text)
   return text.trim() !== '' && score >= 0 && score <= 5 ? undefined : 'not a number from 0 to 5'
 }
 
 /** Scores are stored as float32 by the reference, which decides ties when they are rounded. */
-function labelOf(text: string, { labels }: Row): number {
+function labelOf(text: string, { labels }: GlueRow): number {
   return labels === 'scores' ? Math.fround(Number(text)) : labels.indexOf(text)
 }
 

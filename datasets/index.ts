@@ -5,6 +5,7 @@ import { easyVqa } from './easyVqa.js'
 import { glue } from './glue.js'
 import { jsonl } from './jsonl.js'
 import type { DataSet, DataSetReader, ReadOptions } from './samples.js'
+import { textJsonl } from './textJsonl.js'
 import { vqa } from './vqa.js'
 import { vqaOfficial } from './vqaOfficial.js'
 
@@ -22,7 +23,7 @@ export type {
 } from './samples.js'
 
 /** Every layout that `--dataset` understands; the first that recognises the path reads it. */
-const readers = registry('data set layout', [builtin, easyVqa, vqa, vqaOfficial, glue, jsonl])
+const readers = registry('data set layout', [builtin, easyVqa, vqa, vqaOfficial, glue, jsonl, textJsonl])
 
 /** The layout that a path is read by for a task, if there is one. */
 export function findReader(path: string, task: string): DataSetReader | undefined {

@@ -96,6 +96,7 @@ const small: Settings = {
   dropout: 0,
   weightDecay: 0,
   warmupRatio: 0.05,
+  warmupSteps: null,
   maxGradNorm: 1,
 }
 const smallLadder = { reductionFactor: 2, tapNorm: true, gateImageRows: false }
@@ -114,6 +115,7 @@ const byDataSet: Readonly<
     settings: { ...small, epochs: 7, downsample: true, nBoxes: 32 },
     methodOptions: { lst: smallLadder },
   },
+  'text-jsonl': { settings: { ...small, epochs: 20 } },
   jsonl: { settings: { ...small, epochs: 20 }, methodOptions: { lst: smallLadder } },
   'easy-vqa': {
     settings: { ...small, epochs: 6, batchSize: 64, learningRate: 3e-3 },

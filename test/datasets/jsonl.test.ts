@@ -133,17 +133,17 @@ describe('the first bad line is named by its number and field', () => {
     [
       'captions',
       { image: 'kitchen.jpg', captions: ['a'] },
-      '"captions" is a field of captions, which no task here reads',
+      '"captions" is a field of captions, which the task does not read',
     ],
     [
       'NLVR2',
       { images: ['a', 'b'], sentence: 'a', label: true },
-      '"images" is a field of statements about two pictures, which no task here reads',
+      '"images" is a field of statements about two pictures, which the task does not read',
     ],
     [
       'text',
       { sentence1: 'a', sentence2: 'b', label: 'c' },
-      '"sentence1" is a field of pairs of sentences, which no task here reads',
+      '"sentence1" is a field of pairs of sentences, which the task does not read',
     ],
   ])('%s', async (_, bad, message) => {
     writeLines('my.jsonl', good, bad, good)
