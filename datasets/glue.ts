@@ -59,6 +59,8 @@ export interface GlueRow {
   readonly label: Column
   /** Columns of its texts, by the names that tasks know them by. */
   readonly texts: Readonly<Record<string, Column>>
+  /** A file that may hold some of its training rows. */
+  readonly moreTraining?: string
   /** Reference: rows that end before their label are left out. QQP's training file has a few. */
   readonly leavesShortRowsOut?: true
 }
@@ -69,7 +71,7 @@ const pair = { sentence1: 'sentence1', sentence2: 'sentence2' }
 
 const rows: readonly GlueRow[] = [
   {
-    ...{ task: 'cola', folder: 'CoLA', division: 'halves', labels: binary },
+    ...{ task: 'cola', folder: 'CoLA', division: 'halves', labels: binary, moreTraining: 'val.tsv' },
     label: { place: 1, of: 4 }, // no header: source, label, the author's mark, sentence
     texts: { sentence: { place: 3, of: 4 } },
   },
@@ -120,15 +122,15 @@ export function glueDivision(task: string): Division | undefined {
   return row && divisions[row.division]
 }
 
-/** The files behind the names of parts; CoLA is also given with some of its training rows in a file of their own. */
-const files: Readonly<Record<string, { readonly file: string; readonly more?: string }>> = {
-  train: { file: 'train.tsv', more: 'val.tsv' },
-  validation: { file: 'dev.tsv' },
-  validation_matched: { file: 'dev_matched.tsv' },
-  validation_mismatched: { file: 'dev_mismatched.tsv' },
-}
+const trainingFile = 'train.tsv'
 
-const trainingFile = files.train!.file
+/** The files behind the names of parts. */
+const files: Readonly<Record<string, string>> = {
+  train: trainingFile,
+  validation: 'dev.tsv',
+  validation_matched: 'dev_matched.tsv',
+  validation_mismatched: 'dev_mismatched.tsv',
+}
 
 export const glue: DataSetReader = {
   name: 'glue',
@@ -141,11 +143,11 @@ export const glue: DataSetReader = {
     const row = glueRow(task)!
     const folder = existsSync(join(path, trainingFile)) ? path : join(path, row.folder)
     const { train, validation, test }: Division = divisions[row.division]
-    const files = new Map<string, readonly TextSample[]>()
+    const parts = new Map<string, readonly TextSample[]>()
     for (const { from } of [train, validation, test])
-      if (!files.has(from)) files.set(from, await readPart(folder, from, row, onNote))
+      if (!parts.has(from)) parts.set(from, await readPart(folder, from, row, onNote))
     const picked = ({ from, pick }: Part) => {
-      const samples = files.get(from)!
+      const samples = parts.get(from)!
       return Array.from(pick(samples.length), (index) => samples[index]!)
     }
     return {
@@ -161,11 +163,11 @@ async function readPart(
   row: GlueRow,
   onNote: (text: string) => void = () => {},
 ): Promise<readonly TextSample[]> {
-  const { file, more } = files[part]!
   const format = formatOf(row, onNote)
-  const samples = await readTsv(join(folder, file), format)
-  const others = more && existsSync(join(folder, more)) ? await readTsv(join(folder, more), format) : []
-  return [...samples, ...others].map((fields, index) => {
+  const read = await readTsv(join(folder, files[part]!), format)
+  const more = part === 'train' && row.moreTraining && join(folder, row.moreTraining)
+  const others = more && existsSync(more) ? await readTsv(more, format) : []
+  return [...read, ...others].map((fields, index) => {
     const { label, ...texts } = fields
     return { index, texts, label: labelOf(label!, row) }
   })

@@ -36,11 +36,24 @@ describe('train', () => {
     expect(lines(trained.err)).toContain('your own:        vl-lst predict run --text SENTENCE')
   })
 
-  test('opens no vision encoder, and makes nothing of pictures', () => {
-    expect(readFileSync(join(folder, 'run', 'config.yaml'), 'utf8')).toMatch(/^vision: null$/m)
-    const tensors = readFileSync(join(folder, 'run', 'last', 'model.safetensors'), 'latin1')
-    expect(tensors).toContain('encoder.block.0')
+  test('a ladder is the default; no vision encoder is opened, and nothing is made of pictures', async () => {
+    const { code, err, out } = await run([...train, '--max-steps', '2', '--output', 'ladder'], folder)
+    expect(code, err).toBe(0)
+    expect(out).toMatch(/^validation\ntype +count +score\noverall +16 /)
+    expect(err).toMatch(/cola by lst: [\d,]+ of [\d,]+ /)
+    expect(readFileSync(join(folder, 'ladder', 'config.yaml'), 'utf8')).toMatch(/^vision: null$/m)
+    const tensors = readFileSync(join(folder, 'ladder', 'last', 'adapter_model.safetensors'), 'latin1')
+    expect(tensors).toContain('encoder.side_block.0')
     expect(tensors).not.toContain('visual_embedding')
+  })
+
+  test('the rate rises for as many steps as are said', () => {
+    const rates = lines(readFileSync(join(folder, 'run', 'metrics.jsonl'), 'utf8')).map(
+      (line) => JSON.parse(line).learningRate,
+    )
+    expect(rates.slice(0, 3)).toEqual([0, 1e-3, 2e-3])
+    expect(rates.indexOf(Math.max(...rates))).toBe(10)
+    expect(rates[10]).toBe(1e-2)
   })
 
   test("has the reference's settings", async () => {

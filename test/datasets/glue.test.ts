@@ -115,6 +115,12 @@ describe('splits', () => {
     write('dev.tsv', cola('c'), cola('d'))
     expect((await open('cola')).splits.train.map(({ texts }) => texts.sentence)).toEqual(['a', 'b'])
   })
+
+  test('and no other task has more files than its own', async () => {
+    const rows = ['sentence1\tsentence2\tlabel', 'a\tb\tentailment']
+    for (const name of ['train', 'val', 'dev']) write(`${name}.tsv`, ...rows)
+    expect((await open('rte')).splits.train).toHaveLength(1)
+  })
 })
 
 test('quotes are text, blanks stay, and lines may end as on Windows or not at all', async () => {
