@@ -6,6 +6,7 @@ import { buildWorld } from './world/index.js'
 
 export const builtin: DataSetReader = {
   name: 'builtin',
+  tasks: ['vqa'],
   layout: 'no files: scenes that are drawn into the cache folder',
   recognises: (path) => path === 'builtin',
   async read(_, { cache = cacheFolder(), onProgress, ...options }) {

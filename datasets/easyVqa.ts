@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../src/base/index.js'
-import { heldOutPictures } from './holdOut.js'
+import { heldOut } from './holdOut.js'
 import { badRow, type RowFormat, readRows } from './rows.js'
 import type { DataSet, DataSetReader, PictureSource, VqaSample } from './samples.js'
 import { readTar } from './tar.js'
@@ -38,18 +38,19 @@ const row: RowFormat<{ question: string; answer: string; 'image id': number }> =
 
 export const easyVqa: DataSetReader = {
   name: 'easy-vqa',
+  tasks: ['vqa'],
   layout: 'a folder with train-questions.json, train-images.tar, test-questions.json, test-images.tar',
   recognises: (path) =>
     ['train-questions.json', 'train-images.tar'].some((name) => existsSync(join(path, name))),
   async read(path) {
     const train = await readSplit(path, 'train')
     const test = await readSplit(path, 'test')
-    const heldOut = heldOutPictures(train.pictures.keys())
+    const held = heldOut(train.pictures.keys())
     return {
       name: 'easy-vqa',
       splits: {
-        train: train.samples.filter(({ imageId }) => !heldOut.has(imageId)),
-        validation: train.samples.filter(({ imageId }) => heldOut.has(imageId)),
+        train: train.samples.filter(({ imageId }) => !held.has(imageId)),
+        validation: train.samples.filter(({ imageId }) => held.has(imageId)),
         test: test.samples,
       },
       pictures: pictureSource(path, new Map([...train.pictures, ...test.pictures])),

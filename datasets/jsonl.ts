@@ -1,12 +1,13 @@
 /** One's own data: a question about a picture a line, as JSON. */
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
-import { nearest, UserError } from '../src/base/index.js'
+import { nearest } from '../src/base/index.js'
 import { softLabel } from '../src/metrics/index.js'
 import { splitByPicture } from './holdOut.js'
+import { type BadLine, isFile, isJsonl, readLines, readSplits } from './jsonlFiles.js'
 import { pictureFiles } from './pictureFiles.js'
-import { explain, readText } from './rows.js'
+import { explain } from './rows.js'
 import type { DataSet, DataSetReader, VqaSample } from './samples.js'
 
 const text = z.string('not a string').refine((given) => given.trim() !== '', 'empty')
@@ -39,51 +40,25 @@ const otherTasks = new Map([
 
 export const jsonl: DataSetReader = {
   name: 'jsonl',
+  tasks: ['vqa'],
   layout: `a .jsonl file of lines like ${example}`,
-  recognises: (path) => path.endsWith('.jsonl') && (isFile(path) || siblingsOf(path) !== undefined),
+  recognises: isJsonl,
   async read(path) {
-    const siblings = siblingsOf(path)
-    const test = sibling(path, 'test')
-    const splits = siblings
-      ? { train: await readLines(siblings.train), validation: await readLines(siblings.validation) }
-      : splitByPicture(path, await readLines(path))
-    const all = isFile(test) && test !== path ? { ...splits, test: await readLines(test) } : splits
-    const files = Object.values(all).flatMap((samples) => samples.map(({ imageId }) => imageId))
+    const splits = await readSplits(path, readQuestions, (samples) => splitByPicture(path, samples))
+    const files = Object.values(splits).flatMap((samples) => samples.map(({ imageId }) => imageId))
     return {
       name: 'jsonl',
-      splits: all,
+      splits,
       pictures: pictureFiles(new Map(files.map((file) => [file, file])), (id) => id),
     } satisfies DataSet<VqaSample>
   },
 }
 
-/** `my.jsonl`, or `my.train.jsonl`: `my.SPLIT.jsonl` */
-function sibling(path: string, split: string): string {
-  return path.replace(/(\.(train|validation|test))?\.jsonl$/, `.${split}.jsonl`)
-}
-
-/** The files of a data set that is divided already. */
-function siblingsOf(path: string): { readonly train: string; readonly validation: string } | undefined {
-  const [train, validation] = [sibling(path, 'train'), sibling(path, 'validation')]
-  return isFile(train) && isFile(validation) ? { train, validation } : undefined
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
-}
-
-/**
- * The questions of a file; their ids are the numbers of their lines, a picture's id is its file.
- *
- * @throws {UserError} the first bad line by its number, counted from 1, and its field
- */
-async function readLines(path: string): Promise<VqaSample[]> {
-  const lines = (await readText(path)).trimEnd().split('\n')
-  if (lines.length === 1 && lines[0] === '') throw new UserError(`${path} is empty: a line is ${example}`)
+/** The questions of a file; their ids are the numbers of their lines, a picture's id is its file. */
+function readQuestions(path: string): Promise<VqaSample[]> {
   const known = new Set<string>()
-  return lines.map((line, index) => {
-    const bad = (what: string) => new UserError(`${path} line ${index + 1}: ${what}: a line is ${example}`)
-    const { image, question, answers } = parseLine(line, bad)
+  return readLines(path, example, (content, index, bad) => {
+    const { image, question, answers } = checked(content, bad)
     const imageId = resolve(dirname(path), image)
     if (!known.has(imageId) && !isFile(imageId)) throw bad(missing(image, imageId))
     known.add(imageId)
@@ -91,13 +66,7 @@ async function readLines(path: string): Promise<VqaSample[]> {
   })
 }
 
-function parseLine(line: string, bad: (what: string) => UserError) {
-  let content: unknown
-  try {
-    content = JSON.parse(line)
-  } catch {
-    throw bad(line.trim() === '' ? 'it is empty' : 'it is not JSON')
-  }
+function checked(content: unknown, bad: BadLine) {
   const parsed = lineSchema.safeParse(content)
   if (parsed.success) {
     const { answer, answers, ...rest } = parsed.data
@@ -105,7 +74,7 @@ function parseLine(line: string, bad: (what: string) => UserError) {
   }
   const other = Object.keys(content ?? {}).find((field) => otherTasks.has(field))
   if (other !== undefined)
-    throw bad(`"${other}" is a field of ${otherTasks.get(other)}, which no task here reads`)
+    throw bad(`"${other}" is a field of ${otherTasks.get(other)}, which the task does not read`)
   throw bad(explain(content, content, parsed.error.issues[0]!))
 }
 

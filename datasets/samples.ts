@@ -22,8 +22,18 @@ export interface VqaSample {
   readonly isTopkOptimal?: boolean | undefined
 }
 
+/** Texts with a label (GLUE). */
+export interface TextSample {
+  /** The row's number in its file, from 0. */
+  readonly index: number
+  /** By their names: `sentence`, or `sentence1` and `sentence2`, … */
+  readonly texts: Readonly<Record<string, string>>
+  /** The number of a class, or a score; absent where labels are secret. */
+  readonly label?: number
+}
+
 /** Any sample: NLVR2's pairs and captions join here. */
-export type Sample = VqaSample
+export type Sample = VqaSample | TextSample
 
 /** Encoded picture files by id; nothing is decoded here. */
 export interface PictureSource {
@@ -49,10 +59,13 @@ export interface DataSet<S extends Sample = Sample> {
   /** The layout it was read from. */
   readonly name: string
   readonly splits: Splits<S>
-  readonly pictures: PictureSource
+  /** Absent where samples are text alone. */
+  readonly pictures?: PictureSource
 }
 
 export interface ReadOptions {
+  /** Name of the task that the samples are for, one of the layout's. */
+  readonly task: string
   /** For layouts that draw a subset; what is held out for validation never depends on it. */
   readonly seed: number
   /** Where what is made once is kept; the platform's cache folder by default. */
@@ -67,6 +80,8 @@ export interface ReadOptions {
 /** One layout of files on disk. */
 export interface DataSetReader {
   readonly name: string
+  /** Names of the tasks that have their data in it. */
+  readonly tasks: readonly string[]
   /** The files it wants, as a message lists them. */
   readonly layout: string
   /** Whether the path looks like this layout; the files themselves may still be bad. */

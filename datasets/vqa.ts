@@ -57,6 +57,7 @@ const row: RowFormat<VqaSample> = {
 
 export const vqa: DataSetReader = {
   name: 'vqa',
+  tasks: ['vqa'],
   layout: 'a folder with vqa/karpathy_train.json, vqa/karpathy_val.json and COCO/images/{train2014,val2014}',
   recognises: (path) => divisionOf(questionFolder(path)) !== undefined,
   async read(path) {

@@ -56,6 +56,7 @@ const frequentAnswers = ['trainval_ans2label.json', 'vqa-ans2label.json']
 
 export const vqaOfficial: DataSetReader = {
   name: 'vqa-official',
+  tasks: ['vqa'],
   layout:
     'a folder with v2_OpenEnded_mscoco_{train2014,val2014}_questions.json, v2_mscoco_{train2014,val2014}_annotations.json ' +
     'and images/{train2014,val2014}, or with vqa-questions.json, vqa-annotations.json and images',

@@ -20,14 +20,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   methods: ['graph', 'models'],
   pruning: ['type models'],
   vl: ['graph', 'weights', 'runtime', 'models'],
-  tasks: ['text', 'metrics', 'vl', 'type datasets'], // vl/tasks
+  tasks: ['text', 'metrics', 'vl', 'type datasets'], // vl/tasks too
   training: [
     ...['graph', 'weights', 'runtime', 'models', 'methods', 'pruning', 'text', 'metrics'],
     ...['vl', 'tasks', 'datasets'],
   ],
   verify: [
     ...['graph', 'weights', 'runtime', 'models', 'methods', 'pruning', 'metrics'],
-    ...['vl', 'tasks', 'training'],
+    ...['vl', 'tasks', 'datasets', 'training'],
   ],
   cli: ['weights', 'methods', 'metrics', 'vl', 'tasks', 'training', 'verify'], // the only room that prints
 }

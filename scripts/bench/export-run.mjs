@@ -11,12 +11,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chooseRuntime } from '../../dist/src/runtime/index.js'
+import { epochOrder } from '../../dist/src/tasks/index.js'
 import { openData } from '../../dist/src/training/data.js'
 import { modelParameters } from '../../dist/src/training/graphs.js'
 import { ParameterStore, startValues } from '../../dist/src/training/index.js'
 import { prepare, resolveConfig } from '../../dist/src/training/prepare.js'
 import { cacheFolder, writeSafetensors } from '../../dist/src/weights/index.js'
-import { epochOrder } from '../../dist/vl/tasks/index.js'
 
 const text = { type: 'string' }
 const { values } = parseArgs({ options: { out: text, seed: text, settings: text, cache: text } })
@@ -49,7 +49,7 @@ const samples = Object.fromEntries(
     all.map(({ imageId, question, label, answers, answerType }) => ({
       picture: places.get(imageId),
       ids: encode(data.task.prompt + question, data.task.maxInputLength),
-      targets: [...label].map(([answer, score]) => [encode(answer, data.task.maxTargetLength), score]),
+      targets: [...label].map(([answer, score]) => [encode(answer, data.task.longestTarget), score]),
       ...{ answers, answerType, scores: Object.fromEntries(label) },
     })),
   ]),

@@ -4,9 +4,9 @@ import { corpusDocument } from '../../dist/datasets/world/index.js'
 import { Random } from '../../dist/src/base/index.js'
 import { methods } from '../../dist/src/methods/index.js'
 import { readT5Config } from '../../dist/src/models/index.js'
+import { collate, stepTotals } from '../../dist/src/tasks/index.js'
 import { openTokenizer } from '../../dist/src/text/index.js'
 import { Trainer } from '../../dist/src/training/index.js'
-import { collate, stepTotals } from '../../dist/vl/tasks/index.js'
 import { noCheckpoint, rateAt, saveModel } from './model.mjs'
 import { corrupt } from './spans.mjs'
 
@@ -39,7 +39,7 @@ export async function pretrainT5({ folder, steps, seed, threads, log }) {
   for (let step = 0; step < steps; step++) {
     const samples = batchAt(step, tokenizer)
     const batch = await collate(
-      { lossWeighting: 'caption' },
+      { lossWeighting: 'tokens' },
       samples,
       special,
       noPictures,

@@ -1,4 +1,5 @@
 export { humanBytes, nearest, UserError } from './errors.js'
+export { torchPermutation } from './mersenneTwister.js'
 export { camel, kebab } from './names.js'
 export { packageFolder } from './packageFolder.js'
 export { hash32, Random } from './random.js'

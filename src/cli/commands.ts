@@ -21,7 +21,7 @@ export const commands: readonly Command[] = [
   },
   {
     usage: 'predict <run>',
-    summary: 'ask a trained run about pictures of your own',
+    summary: 'ask a trained run about pictures or texts of your own',
     load: async () => (await import('./predict.js')).predictCommand,
   },
   {

@@ -42,6 +42,7 @@ export const kinds = {
   whole: number('a whole number from 1'),
   wholeFromZero: number('a whole number from 0'),
   wholeOrNone: numberOr('none', null, 'a whole number from 1, or none'),
+  wholeFromZeroOrNone: numberOr('none', null, 'a whole number from 0, or none'),
   steps: numberOr('epoch', 'epoch', 'a number of steps from 1, or epoch'),
   any: number('a number'),
   positive: number('a number above 0'),

@@ -82,7 +82,8 @@ function handlersFor(screen: Screen, live: Live): Handlers {
     },
     step: (event) => live.step(stepLine(event, run)),
     preparing: ({ what, done, total }) => live.working(what, done, total, ''),
-    evaluating: ({ split, done, total }) => live.working(`answering ${split}`, done, total, ' questions'),
+    evaluating: ({ split, noun, done, total }) =>
+      live.working(`answering ${split}`, done, total, ` ${noun}s`),
     evaluation: (event) => {
       live.evaluated()
       const line = evaluationLine(event)

@@ -2,6 +2,7 @@
 import type { Argv, CommandModule, Options } from 'yargs'
 import { UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
+import { tasks } from '../tasks/index.js'
 import { resolveConfig, type TrainConfig, type TrainResult, train } from '../training/index.js'
 import { cacheFolder } from '../weights/index.js'
 import { printConfig, readConfigFile } from './configFile.js'
@@ -41,6 +42,7 @@ const examples = [
     'vl-lst train --task vqa --backbone DIR --dataset DIR --vision patches',
     'train a ladder beside the T5 in a folder',
   ],
+  ['vl-lst train --task cola --backbone DIR --dataset DIR', 'the same for a task about texts'],
   ['vl-lst train --resume', 'go on with the newest run'],
   ['vl-lst train --dataset DIR --print-config > mine.yaml', 'settings of a data set, to change and to use:'],
   ['vl-lst train --config mine.yaml --learning-rate 1e-3', 'the command line wins over the file'],
@@ -173,13 +175,16 @@ async function trainUntilInterrupted(plan: Plan, progress: Progress): Promise<Tr
 }
 
 /** What one may want to know and to type after a run. */
-function nextCommands({ folder }: TrainResult, { seed, backbone, vision }: TrainConfig): readonly string[] {
+function nextCommands(
+  { folder }: TrainResult,
+  { task, seed, backbone, vision }: TrainConfig,
+): readonly string[] {
   const config = `${folder}/config.yaml`
   const again = ['vl-lst', 'train', '--config', config]
   return [
     `report:          ${folder}/report.md`,
     `its scores:      ${shellCommand(['vl-lst', 'evaluate', folder])}`,
-    `your pictures:   ${shellCommand(['vl-lst', 'predict', folder, '--image', 'FILE', '--question', 'What is this?'])}`,
+    `your own:        ${shellCommand(['vl-lst', 'predict', folder, ...tasks.get(task).askedLike])}`,
     `another seed:    ${shellCommand([...again, '--seed', String(seed + 1)])}`,
     `its settings:    ${shellCommand([...again, '--print-config'])}`,
     ...([backbone, vision].includes(builtin) ? aboutBuiltin : []),

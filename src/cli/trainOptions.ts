@@ -1,9 +1,9 @@
 /** Every setting of a training run as an option: one row each, by the field that it sets. */
 import type { z } from 'zod'
 import { visionEncoders } from '../../vl/index.js'
-import { tasks } from '../../vl/tasks/index.js'
 import { kebab } from '../base/index.js'
 import { methods } from '../methods/index.js'
+import { tasks } from '../tasks/index.js'
 import { optimizers, schedules, sideInits, type TrainConfig } from '../training/index.js'
 import { type Kind, kinds } from './kinds.js'
 
@@ -31,7 +31,7 @@ import { everywhere } from './headings.js'
 /** Options of the configuration itself: `batchSize` is `--batch-size`. */
 export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
   task: { group: data, kind: kinds.text, describe: `what to learn: ${tasks.names.join(', ')}` },
-  dataset: { group: data, kind: kinds.text, describe: 'a folder with a data set' },
+  dataset: { group: data, kind: kinds.text, describe: 'a folder or file with a data set' },
   variant: {
     group: data,
     kind: kinds.choice,
@@ -74,6 +74,11 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
     kind: kinds.flag,
     describe: 'pool the rows of a picture to --n-boxes (on|off)',
   },
+  taskPrompt: {
+    group: data,
+    kind: kinds.flag,
+    describe: "begin texts with the task's prompt (on|off)",
+  },
   epochs: { group: training, kind: kinds.positive, describe: 'times that the training split is seen' },
   maxSteps: { group: training, kind: kinds.wholeOrNone, describe: 'end after so many steps' },
   batchSize: { group: training, kind: kinds.whole, describe: 'samples of one step' },
@@ -85,6 +90,11 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
   learningRate: { group: training, kind: kinds.positive, describe: 'its peak, such as 3e-3' },
   weightDecay: { group: training, kind: kinds.fromZero, describe: 'decoupled from the gradient' },
   warmupRatio: { group: training, kind: kinds.share, describe: 'share of the steps in which the rate rises' },
+  warmupSteps: {
+    group: training,
+    kind: kinds.wholeFromZeroOrNone,
+    describe: 'steps in which the rate rises, in place of a share of them',
+  },
   schedule: {
     group: training,
     kind: kinds.text,

@@ -5,12 +5,13 @@ export interface ScoreRow {
   /** Which of them: `yes/no`; `overall` again for all. */
   readonly name: string
   readonly count: number
-  /** Percent, rounded to two decimals as Python does. */
+  /** Percent, rounded where the task's evaluation rounds. */
   readonly score: number
 }
 
 /**
- * The table of a split: all samples, then every value of every grouping, in the order of appearance.
+ * The table of a split: all samples, then every value of every grouping, in the order of appearance. Scores are rounded
+ * to two decimals as Python does.
  *
  * @param scores one a sample, 0 … 1
  * @param groupings by name, each sample's value; undefined leaves a sample out of that grouping

@@ -2,6 +2,7 @@
  * Answer normalisation of the official VQA evaluation (GT-Vision-Lab/VQA, `vqaEval.py`), slips included:
  * scores are comparable only if everyone makes the same ones.
  */
+import { blanks, strip } from './pythonText.js'
 import { contractions } from './vqaContractions.js'
 
 const punctuation = [...';/[]"{}()=+\\_-><@`,?!']
@@ -25,17 +26,12 @@ const numberWords: ReadonlyMap<string, string> = new Map(
 
 const articles: ReadonlySet<string> = new Set(['a', 'an', 'the'])
 
-/** White space as Python's `str.strip` and `str.split` know it; JavaScript's `\s` differs at both ends. */
-const blank = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]'
-const blanks = new RegExp(`${blank}+`)
-const outerBlanks = new RegExp(`^${blank}+|${blank}+$`, 'g')
-
 /** The official code passes a flag where the number of periods to remove belongs. */
 const mostPeriods = 32
 
 /** Newlines and tabs become blanks, blanks at both ends go. */
 export function tidyAnswer(text: string): string {
-  return text.replace(/[\n\t]/g, ' ').replace(outerBlanks, '')
+  return strip(text.replace(/[\n\t]/g, ' '))
 }
 
 /**

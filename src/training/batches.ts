@@ -1,5 +1,5 @@
 /** The batches of a run, step by step. */
-import { type Batch, epochOrder, stepTotals } from '../../vl/tasks/index.js'
+import { type Batch, epochOrder, stepTotals } from '../tasks/index.js'
 import type { TrainConfig } from './config.js'
 import { collatePart, encodeStep, type RunData, type SpecialTokens } from './data.js'
 

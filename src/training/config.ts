@@ -1,8 +1,8 @@
 /** What a training run is told: one typed object, from a preset, a configuration file and the command line. */
 import { z } from 'zod'
-import { tasks } from '../../vl/tasks/index.js'
 import { nearest, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
+import { tasks } from '../tasks/index.js'
 import { optimizers } from './optimizers/index.js'
 import { schedules } from './schedule.js'
 
@@ -16,13 +16,16 @@ export const configSchema = z.strictObject({
   variant: z.enum(['vision', 'text']),
   backbone: z.string(),
   tokenizer: z.string().nullable(),
-  vision: z.string(),
+  /** Null: the task has no pictures. */
+  vision: z.string().nullable(),
   /** How a picture becomes the square that a network wants. */
   imageFit: z.enum(['squash', 'crop']),
   nBoxes: z.int().positive().nullable(),
   downsample: z.boolean(),
   /** Layers of Linear, ReLU and norm behind the projection of pictures (the reference's option). */
   additionalVisualEmbeddingLayers: z.int().nonnegative(),
+  /** Whether texts begin with the task's prompt. */
+  taskPrompt: z.boolean(),
   dataset: z.string(),
   epochs: z.number().positive(),
   maxSteps: z.int().positive().nullable(),
@@ -35,6 +38,8 @@ export const configSchema = z.strictObject({
   learningRate: z.number().positive(),
   weightDecay: z.number().nonnegative(),
   warmupRatio: z.number().min(0).max(1),
+  /** In place of the ratio, where it isn't null. */
+  warmupSteps: z.int().nonnegative().nullable(),
   schedule: z.string(),
   maxGradNorm: z.number(),
   dropout: z.number().min(0).lt(1),
@@ -57,6 +62,7 @@ export type PartialConfig = { readonly [K in keyof TrainConfig]?: TrainConfig[K]
 export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig[]): TrainConfig {
   const merged: Record<string, unknown> = { ...preset }
   for (const layer of over) {
+    if (layer.warmupRatio !== undefined) merged.warmupSteps = null
     for (const [name, value] of Object.entries(layer)) if (value !== undefined) merged[name] = value
   }
   merged.methodOptions = Object.assign({}, ...[preset, ...over].map(({ methodOptions }) => methodOptions))

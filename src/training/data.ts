@@ -4,20 +4,22 @@ import { join } from 'node:path'
 import { openDataSet, type PictureSource, type Sample } from '../../datasets/index.js'
 import type { VisionEncoder } from '../../vl/index.js'
 import {
-  type Batch,
-  collate,
-  type EncodedSample,
-  encodeSample,
   type FeatureOptions,
   type FeatureSource,
   openFeatures,
   type PictureCache,
+} from '../../vl/tasks/index.js'
+import { UserError } from '../base/index.js'
+import {
+  type Batch,
+  collate,
+  type EncodedSample,
+  encodeSample,
   type StepTotals,
   type Task,
   targetRandom,
   tasks,
-} from '../../vl/tasks/index.js'
-import { UserError } from '../base/index.js'
+} from '../tasks/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { cachedFileSlowly } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
@@ -28,15 +30,13 @@ export interface RunData {
   readonly task: Task
   readonly splits: Readonly<Record<string, readonly Sample[]>>
   readonly tokenizer: Tokenizer
-  readonly features: FeatureSource
+  /** Absent where samples are text alone. */
+  readonly features?: FeatureSource
 }
 
-/** Rows that name the positions of a picture, behind the tokenizer's own. */
-const positionRows = 100
-
-/** Height of the token table under a tokenizer: the reference appends `<vis_extra_id_0…99>`. */
-export function tokenRows(tokenizer: Tokenizer): number {
-  return tokenizer.vocabularySize + positionRows
+/** The task of a run, without its prompt where the run has none. */
+export function taskOf({ task, taskPrompt }: Pick<TrainConfig, 'task' | 'taskPrompt'>): Task {
+  return taskPrompt ? tasks.get(task) : { ...tasks.get(task), prompt: '' }
 }
 
 export interface OpenDataOptions {
@@ -56,20 +56,22 @@ export async function openData(
   { tokenizer, encoder }: Pick<Prepared, 'tokenizer' | 'encoder'>,
   { cache, report, signal, choose = (splits) => splits }: OpenDataOptions,
 ): Promise<RunData> {
-  const task = tasks.get(config.task)
+  const task = taskOf(config)
   const onNote = (text: string) => report({ kind: 'note', text })
   const onProgress = (what: string, done: number, total: number) =>
     report({ kind: 'preparing', what, done, total })
   const { splits: all, pictures } = await openDataSet(config.dataset, {
-    ...{ seed: config.seed, cache, onNote, onProgress },
+    ...{ task: task.name, seed: config.seed, cache, onNote, onProgress },
     ...(signal ? { signal } : {}),
   })
   const splits = Object.fromEntries(choose(Object.keys(all)).map((split) => [split, all[split]!]))
   for (const [split, { length }] of Object.entries(splits)) {
     if (length === 0) throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
   }
+  const data = { task, splits, tokenizer: remembering(tokenizer) }
+  if (!encoder || !pictures) return data
   const ids = Object.entries(splits).map(
-    ([split, samples]) => [split, samples.flatMap((sample) => task.pictures(sample))] as const,
+    ([split, samples]) => [split, samples.flatMap((sample) => task.pictures?.(sample) ?? [])] as const,
   )
   const open = (what: string, some: Iterable<string>) =>
     openPictures(config, encoder, pictures, some, {
@@ -86,7 +88,7 @@ export async function openData(
             ids.flatMap(([, some]) => some),
           )
     signal?.throwIfAborted()
-    return { task, splits, tokenizer: remembering(tokenizer), features }
+    return { ...data, features }
   } finally {
     if (encoder.kind === 'network') encoder.close() // all that it has to say is in the cache
   }

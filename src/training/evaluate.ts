@@ -27,10 +27,11 @@ export async function scoreSplit(
   },
 ): Promise<Scored> {
   const samples = data.splits[split]!
+  const { noun } = data.task
   const { values = {}, report, ...rest } = options
   const answers = await predictor.answer(data, samples, values, {
     ...rest,
-    onProgress: (done) => report({ kind: 'evaluating', split, done, total: samples.length }),
+    onProgress: (done) => report({ kind: 'evaluating', split, noun, done, total: samples.length }),
   })
   return { rows: data.task.score(samples, answers), submission: data.task.submission(samples, answers) }
 }

@@ -17,7 +17,14 @@ export type TrainEvent =
   | ({ readonly kind: 'step' } & StepRecord)
   /** Something long before the first step: `drawing scenes`, `looking at pictures`. */
   | { readonly kind: 'preparing'; readonly what: string; readonly done: number; readonly total: number }
-  | { readonly kind: 'evaluating'; readonly split: string; readonly done: number; readonly total: number }
+  | {
+      readonly kind: 'evaluating'
+      readonly split: string
+      /** What is answered: `question` */
+      readonly noun: string
+      readonly done: number
+      readonly total: number
+    }
   | {
       readonly kind: 'evaluation'
       readonly split: string

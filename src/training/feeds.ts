@@ -1,8 +1,8 @@
 /** A batch as the tensors that the graphs are fed with. */
 
-import type { Batch } from '../../vl/tasks/index.js'
 import { hash32 } from '../base/index.js'
 import { float32, HostTensor, int64, type Tensors } from '../runtime/index.js'
+import type { Batch } from '../tasks/index.js'
 import type { ModelSpec } from './graphs.js'
 
 /** Which rows of which step's global batch a batch holds. */

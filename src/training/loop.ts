@@ -250,7 +250,7 @@ class Run {
   #learningRate(step: number): number {
     const { learningRate, warmupRatio, schedule } = this.#config
     const { totalSteps } = this.#batches
-    const warmupSteps = Math.floor(totalSteps * warmupRatio)
+    const warmupSteps = this.#config.warmupSteps ?? Math.floor(totalSteps * warmupRatio)
     return learningRateAt(step, schedules.get(schedule), { learningRate, warmupSteps, totalSteps })
   }
 

@@ -1,15 +1,15 @@
-/** Answers about pictures that no data set has. */
+/** Answers about what no data set has. */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pictureFiles, type Sample } from '../../datasets/index.js'
-import { tasks } from '../../vl/tasks/index.js'
 import { UserError } from '../base/index.js'
-import { openPictures } from './data.js'
+import type { Asked, Task } from '../tasks/index.js'
+import { openPictures, taskOf } from './data.js'
 import { textNotes } from './textNotes.js'
 import { openTrainedRun, type TrainedRun, type TrainedRunOptions } from './trainedRun.js'
 
-/** An answer, or why there is none. */
-export type Predicted = { readonly image: string } & (
+/** An answer, or why there is none; and the picture, where one is asked about. */
+export type Predicted = { readonly image?: string } & (
   | { readonly answer: string }
   | { readonly error: string }
 )
@@ -33,28 +33,21 @@ export function findImages(path: string): readonly string[] {
 }
 
 /**
- * Asks a trained run one question about each picture; needs neither its data set nor labels.
+ * Asks a trained run; needs neither its data set nor labels.
  *
- * @throws {UserError} no run or checkpoint, a backbone that is no longer there; what is wrong with a picture is told
- *   in its place
+ * @throws {UserError} no run or checkpoint, a backbone that is no longer there, something else is asked than the run's
+ *   task answers; what is wrong with a picture is told in its place
  */
 export async function* predict(
   path: string,
-  {
-    images,
-    question,
-    ...options
-  }: TrainedRunOptions & {
-    readonly images: readonly string[]
-    readonly question: string
-  },
+  { asked, ...options }: TrainedRunOptions & { readonly asked: Asked },
 ): AsyncGenerator<Predicted> {
   const run = await openTrainedRun(path, options)
   try {
-    const samples = images.map((imageId, questionId): Sample => ({ questionId, imageId, question }))
-    const task = tasks.get(run.config.task)
+    const task = taskOf(run.config)
+    const samples = task.samplesOf(asked)
     for (const note of textNotes(task, samples.slice(0, 1), run.tokenizer)) options.onNote(note)
-    for (const sample of samples) yield await answerOne(run, sample)
+    for (const sample of samples) yield await answerOne(run, task, sample)
   } finally {
     run.close()
   }
@@ -63,26 +56,19 @@ export async function* predict(
 /** Pictures may be of many sizes, so each is a batch of its own. */
 async function answerOne(
   { config, tokenizer, encoder, predictor, scalars }: TrainedRun,
+  task: Task,
   sample: Sample,
 ): Promise<Predicted> {
-  const image = sample.imageId
+  const images = task.pictures?.(sample) ?? []
+  const about = images.length === 0 ? {} : { image: images.join(', ') }
   try {
-    const features = await openPictures(
-      config,
-      encoder,
-      pictureFiles(new Map([[image, image]]), (id) => id),
-      [image],
-    )
-    const task = tasks.get(config.task)
-    const [answer] = await predictor.answer(
-      { task, splits: {}, tokenizer, features },
-      [sample],
-      {},
-      { scalars },
-    )
-    return { image, answer: answer! }
+    const source = pictureFiles(new Map(images.map((image) => [image, image])), (id) => id)
+    const features = encoder && (await openPictures(config, encoder, source, images))
+    const data = { task, splits: {}, tokenizer, ...(features ? { features } : {}) }
+    const [answer] = await predictor.answer(data, [sample], {}, { scalars })
+    return { ...about, answer: task.inWords?.(answer!) ?? answer! }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    return { image, error: error.message }
+    return { ...about, error: error.message }
   }
 }

@@ -1,7 +1,7 @@
 /** Answers of a model: the encoder once a batch, then the decoder greedily. */
 import type { Sample } from '../../datasets/index.js'
-import { encodeSample, targetRandom } from '../../vl/tasks/index.js'
 import type { Runtime, Session, Tensors } from '../runtime/index.js'
+import { encodeSample, targetRandom } from '../tasks/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import { collatePart, type RunData, type SpecialTokens } from './data.js'
 import { encoderFeeds, scalarFeeds } from './feeds.js'

@@ -1,27 +1,28 @@
 /** From a configuration to the model to build. */
-import { readers } from '../../datasets/index.js'
+import { findReader } from '../../datasets/index.js'
 import { openVisionEncoder, type VisionEncoder, visualEmbeddingDefaults } from '../../vl/index.js'
 import { kebab, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
 import type { Runtime } from '../runtime/index.js'
+import { tasks } from '../tasks/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
 import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
-import { tokenRows } from './data.js'
 import type { ModelSpec } from './graphs.js'
-import { defaultDataSet, presetFor } from './presets.js'
+import { defaultDataSet, defaultTask, presetFor } from './presets.js'
 import { findRun, readConfig } from './runFolder.js'
 
 export interface Prepared {
   readonly backbone: Backbone
   readonly spec: ModelSpec
   readonly tokenizer: Tokenizer
-  readonly encoder: VisionEncoder
+  /** Absent: the task has no pictures. */
+  readonly encoder?: VisionEncoder
 }
 
 /**
- * The merged configuration: the run's own where one goes on, else the preset of method and data set, under what was
- * said.
+ * The merged configuration: the run's own where one goes on, else the preset of task, method and data set, under what
+ * was said.
  *
  * @param over later ones win
  * @param resume a run to go on with, or the newest
@@ -29,12 +30,16 @@ export interface Prepared {
  */
 export function resolveConfig(over: readonly PartialConfig[], resume?: string | true): TrainConfig {
   const layers = resume === undefined ? over : [readConfig(findRun(resume)) as PartialConfig, ...over]
-  const method = layers.findLast((layer) => layer.method !== undefined)?.method ?? 'lst'
-  const dataset = layers.findLast((layer) => layer.dataset !== undefined)?.dataset ?? defaultDataSet
-  methods.get(method)
-  const layout = readers.entries.find((reader) => reader.recognises(dataset))?.name
-  return mergeConfig(presetFor(method, layout), ...layers)
+  const said = <F extends keyof PartialConfig>(field: F) =>
+    layers.findLast((layer) => layer[field] !== undefined)?.[field]
+  const task = tasks.get(said('task') ?? defaultTask)
+  const method = methods.get(said('method') ?? 'lst').name
+  const layout = findReader(said('dataset') ?? defaultDataSet, task.name)?.name
+  return mergeConfig(presetFor(task, method, layout), ...layers)
 }
+
+/** Rows of the token table that name the positions of a picture, behind the tokenizer's own (`<vis_extra_id_0…99>`). */
+const positionRows = 100
 
 /** @throws {UserError} the first thing that is wrong with backbone, tokenizer or settings */
 export function prepare(
@@ -54,24 +59,46 @@ export function prepare(
     )
   }
   const tokenizer = openTokenizer(tokenizerPath)
-  const backbone = withTokenRows(plain, tokenRows(tokenizer), { cache })
+  const vision = visionOf(config)
+  const rows = tokenizer.vocabularySize + (vision === null ? 0 : positionRows)
+  const backbone = withTokenRows(plain, rows, { cache })
   const method = methods.get(config.method)
-  const encoder = openVisionEncoder(config.vision, {
-    ...{ cache, runtime, onNote, fit: config.imageFit, seed: config.seed },
-    ...(config.threads === null ? {} : { threads: config.threads }),
-  })
+  const encoder =
+    vision === null
+      ? undefined
+      : openVisionEncoder(vision, {
+          ...{ cache, runtime, onNote, fit: config.imageFit, seed: config.seed },
+          ...(config.threads === null ? {} : { threads: config.threads }),
+        })
   const { additionalVisualEmbeddingLayers } = config
   const spec: ModelSpec = {
     ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
-    vision: {
-      ...visualEmbeddingDefaults,
-      additionalVisualEmbeddingLayers,
-      featDim: encoder.featDim,
-      dModel: backbone.config.dModel,
-    },
+    ...(encoder
+      ? {
+          vision: {
+            ...visualEmbeddingDefaults,
+            additionalVisualEmbeddingLayers,
+            featDim: encoder.featDim,
+            dModel: backbone.config.dModel,
+          },
+        }
+      : {}),
   }
   checkLayers(config, spec)
-  return { backbone, spec, tokenizer, encoder }
+  return { backbone, spec, tokenizer, ...(encoder ? { encoder } : {}) }
+}
+
+/** What turns pictures into rows; none where the task has no pictures. @throws {UserError} it must be otherwise */
+function visionOf({ task, vision, nBoxes, downsample }: TrainConfig): string | null {
+  if (tasks.get(task).pictures) {
+    if (vision === null)
+      throw new UserError(`task ${task} is about pictures: say what turns them into rows with --vision`)
+    return vision
+  }
+  const set = Object.entries({ vision, 'n-boxes': nBoxes, downsample: downsample || null })
+  const [extra] = set.find(([, value]) => value !== null) ?? []
+  if (extra === undefined) return null
+  throw new UserError(`--${extra} is for tasks about pictures, and ${task} is about text alone: leave it out`)
 }
 
 /** Layers named in the method's options must be the backbone's. */

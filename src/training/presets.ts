@@ -1,12 +1,14 @@
 /** Settings by task and data set: what `vl-lst train --task T --dataset D` does when nothing else is said. */
+import type { Task } from '../tasks/index.js'
 import type { TrainConfig } from './config.js'
 
-/** What is trained on where nothing is said. */
+/** What is trained where nothing is said, and on what. */
+export const defaultTask = 'vqa'
 export const defaultDataSet = 'builtin'
 
-/** The paper's settings for vision and language (vl-tasks.md §7), for one task alone. */
-const paperVision: TrainConfig = {
-  task: 'vqa',
+/** The paper's settings for vision and language, for one task alone. */
+const vision: TrainConfig = {
+  task: defaultTask,
   method: 'lst',
   methodOptions: {},
   variant: 'vision',
@@ -17,6 +19,7 @@ const paperVision: TrainConfig = {
   nBoxes: null,
   downsample: false,
   additionalVisualEmbeddingLayers: 0,
+  taskPrompt: true,
   dataset: defaultDataSet,
   epochs: 20,
   maxSteps: null,
@@ -27,6 +30,7 @@ const paperVision: TrainConfig = {
   learningRate: 3e-3,
   weightDecay: 0.03,
   warmupRatio: 0.1,
+  warmupSteps: null,
   schedule: 'linear',
   maxGradNorm: 5,
   dropout: 0.1,
@@ -37,13 +41,53 @@ const paperVision: TrainConfig = {
   threads: null,
 }
 
+/** The paper's settings for GLUE. Warm-up is in steps: the smallest tasks hardly leave it. */
+const text: TrainConfig = {
+  ...vision,
+  task: 'cola',
+  variant: 'text',
+  vision: null,
+  batchSize: 100,
+  optimizerOptions: { epsilon: 1e-8 },
+  weightDecay: 0,
+  warmupRatio: 0,
+  warmupSteps: 500,
+  maxGradNorm: 1,
+  seed: 0,
+}
+
 type Settings = Partial<TrainConfig>
 
-/** What each method has of its own in the paper's scripts. */
-const byMethod: Readonly<Record<string, Settings>> = {
-  lst: { methodOptions: { reductionFactor: 4 } },
-  full: { learningRate: 1e-4, weightDecay: 0.01 },
+/** The paper's settings in either of its code bases, and what each method has of its own in its scripts. */
+const papers: Readonly<
+  Record<
+    Task['variant'],
+    { readonly settings: TrainConfig; readonly byMethod: Readonly<Record<string, Settings>> }
+  >
+> = {
+  vision: {
+    settings: vision,
+    byMethod: {
+      lst: { methodOptions: { reductionFactor: 4 } },
+      full: { learningRate: 1e-4, weightDecay: 0.01 },
+    },
+  },
+  text: {
+    settings: text,
+    byMethod: {
+      lst: { methodOptions: { reductionFactor: 8 } },
+      full: { learningRate: 3e-4 },
+      adapter: { learningRate: 3e-4, taskPrompt: false },
+      lora: { learningRate: 3e-4 },
+      bitfit: { learningRate: 3e-4 },
+      prompt: { learningRate: 0.3, accumulate: 2 },
+    },
+  },
 }
+
+/** GLUE's large tasks are seen half as often. */
+const large: Settings = { epochs: 10 }
+const byTask: Readonly<Record<string, Settings>> = { sst2: large, qqp: large, mnli: large, qnli: large }
 
 /** For small models and small data: many small steps. */
 const small: Settings = {
@@ -52,6 +96,7 @@ const small: Settings = {
   dropout: 0,
   weightDecay: 0,
   warmupRatio: 0.05,
+  warmupSteps: null,
   maxGradNorm: 1,
 }
 const smallLadder = { reductionFactor: 2, tapNorm: true, gateImageRows: false }
@@ -70,6 +115,7 @@ const byDataSet: Readonly<
     settings: { ...small, epochs: 7, downsample: true, nBoxes: 32 },
     methodOptions: { lst: smallLadder },
   },
+  'text-jsonl': { settings: { ...small, epochs: 20 } },
   jsonl: { settings: { ...small, epochs: 20 }, methodOptions: { lst: smallLadder } },
   'easy-vqa': {
     settings: { ...small, epochs: 6, batchSize: 64, learningRate: 3e-3 },
@@ -78,16 +124,21 @@ const byDataSet: Readonly<
 }
 
 /**
- * The paper's settings, over them the method's, over them the data set's.
+ * The paper's settings for the task, over them the method's, over them the data set's.
  *
  * @param method whose options the preset is for
  * @param dataSet name of the data set's layout, where it is known
  */
-export function presetFor(method: string, dataSet: string | undefined): TrainConfig {
+export function presetFor(
+  { name: task, variant }: Task,
+  method: string,
+  dataSet: string | undefined,
+): TrainConfig {
+  const { settings, byMethod } = papers[variant]
   const own = dataSet === undefined ? undefined : byDataSet[dataSet]
   const options = own?.methodOptions?.[method]
   return {
-    ...{ ...paperVision, ...byMethod[method], ...own?.settings, method },
+    ...{ ...settings, ...byTask[task], ...byMethod[method], ...own?.settings, task, method },
     ...(options ? { methodOptions: options } : {}),
   }
 }

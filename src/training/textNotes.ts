@@ -1,10 +1,10 @@
 /** What of a data set's texts a model will not see. */
 import type { Sample } from '../../datasets/index.js'
-import { type Task, targetRandom } from '../../vl/tasks/index.js'
+import { longestTarget, type Task, targetRandom } from '../tasks/index.js'
 import type { Tokenizer } from '../text/index.js'
 
 /**
- * A line about questions, and one about answers, that are longer than the task allows; one about words that the
+ * A line about texts, and one about answers, that are longer than the task allows; one about words that the
  * vocabulary has no pieces for. None where nothing is lost.
  */
 export function textNotes(task: Task, samples: readonly Sample[], tokenizer: Tokenizer): string[] {
@@ -16,11 +16,11 @@ export function textNotes(task: Task, samples: readonly Sample[], tokenizer: Tok
     })
     return cut.length === 0 ? [] : [cutNote(noun, cut.length, texts.length, maxLength)]
   }
-  const questions = samples.map((sample) => task.prompt + task.text(sample))
+  const texts = samples.map((sample) => task.prompt + task.text(sample))
   const answers = samples.map((sample, index) => task.target(sample, targetRandom(0, 0, index)).text)
   const notes = [
-    ...look('question', questions, task.maxInputLength),
-    ...look('answer', answers, task.maxTargetLength),
+    ...look(task.noun, texts, task.maxInputLength),
+    ...look('answer', answers, longestTarget(task, tokenizer)),
   ]
   return unspelt.size === 0 ? notes : [...notes, unspeltNote(unspelt)]
 }

@@ -29,7 +29,8 @@ export interface TrainedRun {
   readonly folder: RunFolder
   readonly config: TrainConfig
   readonly tokenizer: Tokenizer
-  readonly encoder: VisionEncoder
+  /** Absent: the task has no pictures. */
+  readonly encoder?: VisionEncoder
   readonly predictor: Predictor
   /** The method's scheduled inputs, as they stood at the checkpoint. */
   readonly scalars: Readonly<Record<string, number>>
@@ -55,11 +56,12 @@ export async function openTrainedRun(path: string, options: TrainedRunOptions): 
     ...(config.threads === null ? {} : { threads: config.threads }),
   })
   return {
-    ...{ folder, config, tokenizer, encoder, predictor, step: state.step },
+    ...{ folder, config, tokenizer, predictor, step: state.step },
+    ...(encoder ? { encoder } : {}),
     scalars: scheduledInputs(spec, config, state.epoch ?? 0),
     close() {
       predictor.close()
-      if (encoder.kind === 'network') encoder.close()
+      if (encoder?.kind === 'network') encoder.close()
     },
   }
 }

@@ -2,10 +2,10 @@
  * One model in training: the gradient graph over a mapped backbone, the trained parameters, and their optimizer.
  */
 
-import type { Batch } from '../../vl/tasks/index.js'
 import { UserError } from '../base/index.js'
 import { gradientName } from '../models/index.js'
 import { nativeRuntime, type Runtime, type Session, type Tensors } from '../runtime/index.js'
+import type { Batch } from '../tasks/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import { batchFeeds, dropoutFeeds, type StepPlace, scalarFeeds } from './feeds.js'
 import { gradientGraph, type ModelSpec } from './graphs.js'

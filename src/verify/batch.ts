@@ -1,7 +1,7 @@
 /** A case's inputs as the batches of a step. */
 import { firstRows, maxPool, poolings } from '../../vl/index.js'
-import { type Batch, ignoredLabel, lossWeights } from '../../vl/tasks/index.js'
 import { UserError } from '../base/index.js'
+import { type Batch, ignoredLabel, lossWeights } from '../tasks/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import { type RecordedCase, readValues } from './case.js'
 import type { CaseModel } from './model.js'

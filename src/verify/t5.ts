@@ -1,6 +1,7 @@
 /** A case of T5 in training, with or without pictures. */
-import { ignoredLabel } from '../../vl/tasks/index.js'
+
 import { float32, type Tensors } from '../runtime/index.js'
+import { ignoredLabel } from '../tasks/index.js'
 import { batchFeeds, type ModelSpec, scalarFeeds } from '../training/index.js'
 import { checkInputs, readParts } from './batch.js'
 import type { RecordedCase } from './case.js'

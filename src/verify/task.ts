@@ -1,6 +1,6 @@
 /** The `task` of a case: how its loss is weighted, and what it predicts beside. */
 import { z } from 'zod'
-import type { LossWeighting } from '../../vl/tasks/index.js'
+import type { LossWeighting } from '../tasks/index.js'
 import type { RecordedCase } from './case.js'
 import { NotSupported } from './notSupported.js'
 import { checkOptions, noEffect, only, type Rules, readOptions, to } from './options.js'
@@ -9,7 +9,7 @@ const weightings: readonly (readonly [pattern: RegExp, weighting: LossWeighting]
   [/^vqa$/, 'vqa'],
   [/^gqa$/, 'gqa'],
   [/^nlvr2?$/, 'nlvr'],
-  [/^(caption|lm|glue-.+)$/, 'caption'],
+  [/^(caption|lm|glue-.+)$/, 'tokens'],
 ]
 
 const rules: Rules = {

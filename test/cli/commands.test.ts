@@ -54,7 +54,10 @@ describe('what no command knows is refused with the nearest name', () => {
       ['frobnicate'],
       'unknown command "frobnicate" (all: train, evaluate, predict, prune, convert, verify, completion)',
     ],
-    [[], 'no command is given: type one of train, evaluate, predict, prune, convert, verify, completion (see --help)'],
+    [
+      [],
+      'no command is given: type one of train, evaluate, predict, prune, convert, verify, completion (see --help)',
+    ],
     [
       ['--json'],
       'no command is given: type one of train, evaluate, predict, prune, convert, verify, completion (see --help)',

@@ -29,7 +29,10 @@ test.each([
     '--encoder-side-layers 0,x: give layer numbers from 0, such as 0,2,4, or none, or all',
   ],
   [['--output='], '--output has no value: give a path'],
-  [['--task', 'vqq'], 'unknown task "vqq"; the nearest is "vqa" (all: vqa)'],
+  [
+    ['--task', 'vqq'],
+    'unknown task "vqq"; the nearest is "vqa" (all: vqa, cola, sst2, mrpc, qqp, stsb, mnli, qnli, rte)',
+  ],
   [['--method', 'lsd'], 'unknown method "lsd"; the nearest is "lst" (all: full, lst)'],
   [
     ['--optimizer', 'adam'],

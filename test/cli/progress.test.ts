@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { interruptible } from '../../src/cli/interrupt.js'
 import { createProgress } from '../../src/cli/progress.js'
+import { tasks } from '../../src/tasks/index.js'
 import type { TrainEvent, TrainResult } from '../../src/training/index.js'
 import { mergeConfig } from '../../src/training/index.js'
 import { presetFor } from '../../src/training/presets.js'
@@ -18,7 +19,7 @@ const startOf = (totalSteps: number): TrainEvent => ({
   ...{
     kind: 'start',
     folder: 'runs/x',
-    config: mergeConfig(presetFor('lst', undefined)),
+    config: mergeConfig(presetFor(tasks.get('vqa'), 'lst', undefined)),
     totalSteps,
     step: 0,
   },
@@ -37,7 +38,7 @@ test('a terminal has one line that is written again, cut to its width', () => {
   const [out, err] = [recorded({ isTTY: false }), recorded({ isTTY: true })]
   const progress = createProgress({ out: out.stream, err: err.stream }, { json: false, quiet: false })
   for (const event of [startOf(3), stepAt(1), stepAt(2)]) progress.report(event)
-  progress.report({ kind: 'evaluating', split: 'test', done: 5, total: 50 })
+  progress.report({ kind: 'evaluating', split: 'test', noun: 'question', done: 5, total: 50 })
   progress.report({ kind: 'evaluation', split: 'test', step: 2, rows, best: true })
   progress.end()
   progress.finish(result, ['next: x'])

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openDataSet } from '../../datasets/index.js'
 import { openVisionEncoder } from '../../vl/index.js'
 import { openFeatures } from '../../vl/tasks/index.js'
+import { openVqa } from '../support/dataSets.js'
 import { solidPng, tarOf } from './pictures.js'
 
 const shared = process.env.VL_LST_SHARED ?? '../shared'
-const open = (path: string) => openDataSet(path, { seed: 1 })
+const open = (path: string) => openVqa(path)
 
 describe('the real easy-VQA', () => {
   test('has its published sizes, a tenth of the training pictures held out, and no picture on both sides', async () => {
@@ -24,7 +24,7 @@ describe('the real easy-VQA', () => {
 
   test('holds out the same pictures whatever the seed', async () => {
     const folder = join(shared, 'data/easy-vqa')
-    const [one, two] = [await openDataSet(folder, { seed: 1 }), await openDataSet(folder, { seed: 2 })]
+    const [one, two] = [await openVqa(folder), await openVqa(folder, { seed: 2 })]
     expect(one.splits.validation).toEqual(two.splits.validation)
   })
 

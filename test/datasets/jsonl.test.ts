@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openDataSet } from '../../datasets/index.js'
-import { tasks } from '../../vl/tasks/index.js'
+import { tasks } from '../../src/tasks/index.js'
+import { openVqa } from '../support/dataSets.js'
 import { solidPng } from './pictures.js'
 
 let root: string
@@ -14,7 +14,7 @@ const write = (path: string, content: string | Uint8Array) => {
 }
 const writeLines = (path: string, ...lines: readonly unknown[]) =>
   write(path, lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))
-const open = (path = file) => openDataSet(path, { seed: 1 })
+const open = (path = file) => openVqa(path)
 
 const line = (image: string, answer = 'a bowl') => ({ image, question: 'What is on the table?', answer })
 
@@ -133,17 +133,17 @@ describe('the first bad line is named by its number and field', () => {
     [
       'captions',
       { image: 'kitchen.jpg', captions: ['a'] },
-      '"captions" is a field of captions, which no task here reads',
+      '"captions" is a field of captions, which the task does not read',
     ],
     [
       'NLVR2',
       { images: ['a', 'b'], sentence: 'a', label: true },
-      '"images" is a field of statements about two pictures, which no task here reads',
+      '"images" is a field of statements about two pictures, which the task does not read',
     ],
     [
       'text',
       { sentence1: 'a', sentence2: 'b', label: 'c' },
-      '"sentence1" is a field of pairs of sentences, which no task here reads',
+      '"sentence1" is a field of pairs of sentences, which the task does not read',
     ],
   ])('%s', async (_, bad, message) => {
     writeLines('my.jsonl', good, bad, good)

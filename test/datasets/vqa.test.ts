@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openDataSet } from '../../datasets/index.js'
+import { openVqa } from '../support/dataSets.js'
 import { solidPng } from './pictures.js'
 
 const question = {
@@ -21,7 +21,7 @@ const write = (path: string, content: unknown) => {
   mkdirSync(dirname(join(root, path)), { recursive: true })
   writeFileSync(join(root, path), content instanceof Uint8Array ? content : JSON.stringify(content))
 }
-const open = (path = root) => openDataSet(path, { seed: 1 })
+const open = (path = root) => openVqa(path)
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'vqa-'))

@@ -11,8 +11,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { openDataSet, type VqaSample } from '../../datasets/index.js'
-import { tasks } from '../../vl/tasks/index.js'
+import type { VqaSample } from '../../datasets/index.js'
+import { tasks } from '../../src/tasks/index.js'
+import { openVqa } from '../support/dataSets.js'
 import { solidPng } from './pictures.js'
 
 const shared = process.env.VL_LST_SHARED ?? '../shared'
@@ -24,7 +25,7 @@ const write = (path: string, content: unknown) => {
   mkdirSync(dirname(join(root, path)), { recursive: true })
   writeFileSync(join(root, path), content instanceof Uint8Array ? content : JSON.stringify(content))
 }
-const open = (path = root) => openDataSet(path, { seed: 1 })
+const open = (path = root) => openVqa(path)
 
 const ask = (question_id: number, image_id: number, question = 'What is this?') => ({
   ...{ question_id, image_id, question },

@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openDataSet } from '../../datasets/index.js'
 import { heldOutFor } from '../../datasets/world/attributes.js'
 import { captionsOf } from '../../datasets/world/captions.js'
 import { describePart, worldParts, worldSeed } from '../../datasets/world/files.js'
@@ -20,6 +19,7 @@ import {
   twinOf,
 } from '../../datasets/world/index.js'
 import { Random } from '../../src/base/index.js'
+import { openVqa } from '../support/dataSets.js'
 
 let cache: string
 let folder: string
@@ -58,7 +58,7 @@ test('a picture has the same bytes when it is drawn again', async () => {
 })
 
 test('it opens as a data set, every picture there and every question answered by ten', async () => {
-  const { splits } = await openDataSet('builtin', { seed: 1, cache })
+  const { splits } = await openVqa('builtin', { cache })
   expect(splits.train.length).toBeGreaterThanOrEqual(4000)
   expect(splits.validation.length).toBeGreaterThanOrEqual(1000)
   for (const samples of Object.values(splits)) {

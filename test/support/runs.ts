@@ -9,22 +9,17 @@ import { resolveConfig, train } from '../../src/training/index.js'
 import { writeTinyT5 } from './t5.js'
 
 const colours = ['red', 'green', 'blue', 'black']
-const words = [
-  '<pad>',
-  '</s>',
-  '<unk>',
-  ...['vqa', ':', 'what', 'colour', 'is', 'this', '?', 'yes', 'no'],
-  ...colours,
-]
+const special = ['<pad>', '</s>', '<unk>']
+const words = ['vqa', ':', 'what', 'colour', 'is', 'this', '?', 'yes', 'no', ...colours]
 
 /** T5's kind of tokenizer, over a handful of words. */
-function writeTokenizer(folder: string): void {
-  const special = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
+export function writeTokenizer(folder: string, known: readonly string[]): void {
+  const about = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
   const metaspace = { type: 'Metaspace', replacement: '▁', add_prefix_space: true }
   const end = { SpecialToken: { id: '</s>', type_id: 0 } }
   const tokenizer = {
     version: '1.0',
-    added_tokens: words.slice(0, 3).map((content, id) => ({ id, content, ...special })),
+    added_tokens: special.map((content, id) => ({ id, content, ...about })),
     normalizer: null,
     pre_tokenizer: metaspace,
     post_processor: {
@@ -37,7 +32,9 @@ function writeTokenizer(folder: string): void {
     model: {
       type: 'Unigram',
       unk_id: 2,
-      vocab: words.map((word, id) => [id < 3 ? word : /^[:?]$/.test(word) ? word : `▁${word}`, -id]),
+      vocab: [...special, ...known.map((word) => (/^[:?]$/.test(word) ? word : `▁${word}`))].map(
+        (piece, id) => [piece, -id],
+      ),
     },
   }
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer))
@@ -51,7 +48,7 @@ export function writeRunnableT5(
   ...rest: Parameters<typeof writeTinyT5> extends [string, ...infer R] ? R : never
 ): string {
   writeTinyT5(folder, ...rest)
-  writeTokenizer(folder)
+  writeTokenizer(folder, words)
   return folder
 }
 

@@ -6,12 +6,12 @@ import {
   collate,
   encodeSample,
   epochOrder,
-  type FeatureSource,
   type SampleTokenizer,
   stepTotals,
   targetRandom,
   tasks,
-} from '../../vl/tasks/index.js'
+} from '../../src/tasks/index.js'
+import type { FeatureSource } from '../../vl/tasks/index.js'
 
 const shared = process.env.VL_LST_SHARED ?? '../shared'
 const vqa = tasks.get('vqa')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ignoredLabel, type LossWeighting, lossWeights } from '../../vl/tasks/index.js'
+import { ignoredLabel, type LossWeighting, lossWeights } from '../../src/tasks/index.js'
 import { tensorOf } from '../vl/safetensors.js'
 
 /** A recorded loss case: labels by row, token losses, the loss. */
@@ -25,9 +25,9 @@ test.each<[string, LossWeighting]>([
   ['loss-gqa-t5', 'gqa'],
   ['loss-nlvr-t5', 'nlvr'],
   ['loss-nlvr-bart', 'nlvr'],
-  ['loss-caption-t5', 'caption'],
-  ['loss-caption-t5-lst', 'caption'],
-  ['loss-caption-bart', 'caption'],
+  ['loss-caption-t5', 'tokens'],
+  ['loss-caption-t5-lst', 'tokens'],
+  ['loss-caption-bart', 'tokens'],
 ])(
   '%s: the weighted token losses sum to the recorded loss, whole and in micro-batches',
   (name, weighting) => {

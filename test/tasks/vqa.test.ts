@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { VqaSample } from '../../datasets/index.js'
-import { targetRandom, tasks } from '../../vl/tasks/index.js'
+import { targetRandom, tasks } from '../../src/tasks/index.js'
 
 const shared = process.env.VL_LST_SHARED ?? '../shared'
 const vqa = tasks.get('vqa')

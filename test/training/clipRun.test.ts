@@ -58,7 +58,8 @@ test('answers about a picture of any size', async () => {
     .png()
     .toFile(file)
   const asked = predict(join(folder, 'one'), {
-    ...{ images: [file, file], question: 'is this red ?', cache: world.cache, onNote: () => {} },
+    asked: { images: [file, file], question: 'is this red ?', texts: [] },
+    ...{ cache: world.cache, onNote: () => {} },
   })
   const answers: unknown[] = []
   for await (const answer of asked) answers.push(answer)

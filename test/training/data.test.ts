@@ -1,8 +1,8 @@
 /** The samples of a step, before they are cut into parts. */
 import { expect, test } from 'vitest'
 import type { Sample } from '../../datasets/index.js'
-import { encodeStep, type RunData } from '../../src/training/data.js'
-import { collate, stepTotals, tasks } from '../../vl/tasks/index.js'
+import { collate, stepTotals, tasks } from '../../src/tasks/index.js'
+import { encodeStep, type RunData, taskOf } from '../../src/training/data.js'
 
 const special = { pad: 0, start: 0 }
 
@@ -46,4 +46,15 @@ test('all rows of a step are as long as its longest, which changes neither mask 
   expect([part.text, part.target]).toEqual([whole.text, whole.target])
   expect(part.inputIds).toEqual(whole.inputIds.subarray(0, 9))
   expect(part.decoderInputIds).toEqual(whole.decoderInputIds.subarray(0, 5))
+})
+
+test("texts begin with the task's name unless a run says otherwise", () => {
+  const sample = { index: 0, texts: { sentence: 'a' }, label: 1 }
+  const inputOf = (taskPrompt: boolean) => {
+    const task = taskOf({ task: 'cola', taskPrompt })
+    const text = { task, splits: { train: [sample] }, tokenizer }
+    const [encoded] = encodeStep(text, [0], draw, special)
+    return String.fromCharCode(...encoded!.inputIds.slice(0, -1))
+  }
+  expect([inputOf(true), inputOf(false)]).toEqual(['cola sentence: a', 'sentence: a'])
 })

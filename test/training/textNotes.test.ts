@@ -1,9 +1,9 @@
 /** What is said about texts that a model will not see whole. */
 import { expect, test } from 'vitest'
 import type { Sample } from '../../datasets/index.js'
+import { tasks } from '../../src/tasks/index.js'
 import type { Tokenizer } from '../../src/text/index.js'
 import { textNotes } from '../../src/training/textNotes.js'
-import { tasks } from '../../vl/tasks/index.js'
 
 const unknown = 2
 const known = ['vqa:', 'is', 'this', 'red', 'yes']

@@ -45,7 +45,7 @@ const evaluated = (run: string, options: Partial<EvaluateOptions> = {}) =>
 
 async function predicted(run: string, images: readonly string[], question = 'what colour is this ?') {
   const all: Predicted[] = []
-  for await (const one of predict(run, { ...quiet(), images, question })) all.push(one)
+  for await (const one of predict(run, { ...quiet(), asked: { images, question, texts: [] } })) all.push(one)
   return all
 }
 
@@ -256,9 +256,8 @@ describe('pictures of one’s own', () => {
     const notes: string[] = []
     const question = `das${' is'.repeat(19)}`
     const options = { ...quiet(), onNote: (text: string) => notes.push(text) }
-    for await (const _ of predict(at('lst'), { ...options, images: [], question })) expect.unreachable()
-    expect(notes).toEqual([])
-    for await (const _ of predict(at('lst'), { ...options, images: [at('large.jpg')], question }));
+    const asked = { images: [at('large.jpg')], question, texts: [] }
+    for await (const _ of predict(at('lst'), { ...options, asked }));
     expect(notes).toEqual([
       'the question is longer than 20 tokens and is cut',
       expect.stringMatching(/^"das" has signs that the vocabulary can't spell/),

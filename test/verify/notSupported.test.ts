@@ -69,12 +69,15 @@ describe('not supported', () => {
     ],
     ['text dance', 'vl-tasks/text-vqa-normalize', (json) => (json.function = 'dance')],
     [
-      'metric glue-cola',
+      'metric glue-wnli',
       'vl-tasks/text-vqa-normalize',
       (json) => {
-        Object.assign(json, { kind: 'metric', function: undefined, task: 'glue-cola' })
+        Object.assign(json, { kind: 'metric', function: undefined, task: 'glue-wnli' })
       },
     ],
+    ['task wnli', 'glue/text-glue', ({ items }) => (items[3].task = 'wnli')],
+    ['splits of task wnli', 'glue/text-splits', ({ items }) => (items[3].task = 'wnli')],
+    ['splits: data_seed', 'glue/text-splits', (json) => (json.data_seed = 43)],
   ])('%s', async (what, name, json) => {
     expect(await verifyCase(changed(name, { json }))).toMatchObject({
       outcome: 'not supported',

@@ -77,6 +77,18 @@ describe('one expected value of a case without tensors', () => {
     ['vl-tasks/metric-vqa-accuracy', ({ want }) => (want.reference_topk_false.perAnswerType.other = 1)],
     ['vl-tasks/metric-vqa-accuracy', ({ want }) => delete want.reference.per_question[901]],
     ['vl-tasks/metric-vqa-accuracy', ({ want }) => (want.third = {})],
+    ['glue/text-glue', ({ items }) => (items[2].source += ' ')],
+    ['glue/text-glue', ({ items }) => (items[30].target = '2.6')],
+    ['glue/text-glue', ({ want }) => want.labels.stsb.pop()],
+    ['glue/text-splits', ({ items }) => (items[0].want.first[11] += 1)],
+    ['glue/text-splits', ({ items }) => (items[13].want.last[5] += 1)],
+    ['glue/text-splits', ({ items }) => (items[9].want.checksum += 1)],
+    ['glue/text-splits', ({ items }) => (items[1].want.count += 1)],
+    ['glue/text-splits', ({ items }) => (items[8].from = 'validation')],
+    ['glue/metric-cola', ({ items }) => (items[1].want.matthews_correlation += 1e-6)],
+    ['glue/metric-mrpc', ({ items }) => (items[1].want.average_metrics += 1e-6)],
+    ['glue/metric-stsb', ({ items }) => delete items[2].want.pearson],
+    ['glue/metric-stsb', ({ items }) => (items[2].want.kendall = 1)],
   ])('%s %#', async (name, json) => {
     expect(await verifyCase(changed(name, { json }))).toMatchObject({
       outcome: 'failed',

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp, { type Colour } from 'sharp'
 import { describe, expect, test } from 'vitest'
-import { openDataSet } from '../../datasets/index.js'
 import { decodePicture } from '../../vl/index.js'
+import { openVqa } from '../support/dataSets.js'
 import { shared } from './safetensors.js'
 
 const red = { r: 255, g: 0, b: 0 }
@@ -16,7 +16,7 @@ const plain = (background: Colour | object, channels: 3 | 4 = 3) =>
 const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 test("easy-VQA's pictures decode to the bytes that its README names", async () => {
-  const { pictures } = await openDataSet(join(shared, 'data/easy-vqa'), { seed: 1 })
+  const { pictures } = await openVqa(join(shared, 'data/easy-vqa'))
   const decoded = await decodePicture(await pictures.read('train/999'), 'train/999')
   expect([decoded.width, decoded.height]).toEqual([64, 64])
   expect(hash(decoded.data)).toBe('ffc3f1f2cc874ac258a8a761f0c2b61d64fcf525c19bee0b1181682fb113eb92')

@@ -1,17 +1,19 @@
 /** Visual question answering: the answer is generated as text (Cho et al. 2021, §4.1). */
 
 import type { VqaSample } from '../../datasets/index.js'
-import type { Random } from '../../src/base/index.js'
+import { type Random, UserError } from '../../src/base/index.js'
 import { labelScore, type ScoreRow, scoreRows, vqaAccuracy } from '../../src/metrics/index.js'
-import { pythonJson } from './submission.js'
-import type { Target, Task } from './task.js'
+import { pythonJson } from '../../src/tasks/submission.js'
+import type { Asked, Target, Task } from '../../src/tasks/task.js'
 
 export const vqa: Task<VqaSample> = {
   name: 'vqa',
   summary: 'answer a question about a picture',
+  variant: 'vision',
+  noun: 'question',
   prompt: 'vqa: ',
   maxInputLength: 20,
-  maxTargetLength: 10,
+  longestTarget: 10,
   lossWeighting: 'vqa',
   decode: { beams: 1, maxLength: 20 },
   text: ({ question }) => question,
@@ -20,6 +22,17 @@ export const vqa: Task<VqaSample> = {
   score: scoreAnswers,
   submission: (samples, answers) =>
     pythonJson(samples.map(({ questionId }, i) => ({ answer: answers[i]!, question_id: questionId }))),
+  samplesOf: samplesOfEach,
+  askedLike: ['--image', 'FILE', '--question', 'What is this?'],
+}
+
+/** One question about each picture. */
+function samplesOfEach({ images, question, texts }: Asked): readonly VqaSample[] {
+  if (texts.length > 0)
+    throw new UserError('task vqa is about pictures: give --image and --question in place of --text')
+  if (images.length === 0) throw new UserError('--image is missing: name a picture, or a folder of pictures')
+  if (question === undefined) throw new UserError('--question is missing: say what to ask about the picture')
+  return images.map((imageId, questionId) => ({ questionId, imageId, question }))
 }
 
 /** One answer with probability score / Σ scores; the empty answer, with score 0, where that sum is 0. */

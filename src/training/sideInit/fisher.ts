@@ -1,8 +1,9 @@
 /** Fisher importance: Σ over samples of (∂loss/∂w)², for every weight of the plain text model. */
-import type { Batch } from '../../../vl/tasks/index.js'
+
 import { methods } from '../../methods/index.js'
 import { type BuiltGraph, gradientName, type T5Config } from '../../models/index.js'
 import type { Session } from '../../runtime/index.js'
+import type { Batch } from '../../tasks/index.js'
 import { batchFeeds } from '../feeds.js'
 import { gradientGraph } from '../graphs.js'
 import type { ParameterStore } from '../parameters.js'

@@ -1,9 +1,10 @@
 /** Cuts a ladder's initial weights out of a backbone. */
-import type { EncodedSample } from '../../../vl/tasks/index.js'
+
 import { UserError } from '../../base/index.js'
 import type { ParameterSpec } from '../../models/index.js'
 import { cut, type Importance, sideName } from '../../pruning/index.js'
 import type { Runtime } from '../../runtime/index.js'
+import type { EncodedSample } from '../../tasks/index.js'
 import type { TensorToWrite } from '../../weights/index.js'
 import { backboneParameters } from '../backbone.js'
 import type { TrainConfig } from '../config.js'

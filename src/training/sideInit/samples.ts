@@ -1,5 +1,7 @@
 /** The samples that Fisher importance is measured on. */
 import { openDataSet } from '../../../datasets/index.js'
+import { UserError } from '../../base/index.js'
+import type { T5Config } from '../../models/index.js'
 import {
   type Batch,
   collate,
@@ -7,13 +9,11 @@ import {
   encodeSample,
   epochOrder,
   targetRandom,
-  tasks,
-} from '../../../vl/tasks/index.js'
-import { UserError } from '../../base/index.js'
-import type { T5Config } from '../../models/index.js'
+} from '../../tasks/index.js'
 import type { Tokenizer } from '../../text/index.js'
 import type { Backbone } from '../backbone.js'
 import type { TrainConfig } from '../config.js'
+import { taskOf } from '../data.js'
 import type { Report } from '../events.js'
 import { defaultSamples } from './options.js'
 
@@ -24,19 +24,20 @@ import { defaultSamples } from './options.js'
  * @throws {UserError} bad data, or fewer samples than wanted
  */
 export async function fisherSamples(
-  { task: taskName, dataset, seed }: TrainConfig,
+  config: TrainConfig,
   tokenizer: Tokenizer,
   wanted: number | null,
   options: { readonly cache: string; readonly report: Report; readonly signal: AbortSignal },
 ): Promise<readonly EncodedSample[]> {
   const { cache, report, signal } = options
-  const task = tasks.get(taskName)
+  const { dataset, seed } = config
+  const task = taskOf(config)
   const { splits } = await openDataSet(dataset, {
-    ...{ seed, cache, signal },
+    ...{ task: task.name, seed, cache, signal },
     onNote: (text) => report({ kind: 'note', text }),
     onProgress: (what, done, total) => report({ kind: 'preparing', what, done, total }),
   })
-  const { train } = splits
+  const train = splits.train!
   if (train.length === 0) throw new UserError(`${dataset}: its train split is empty: add samples to it`)
   if (wanted !== null && wanted > train.length) {
     throw new UserError(
@@ -67,9 +68,8 @@ export async function* fisherBatches(
   { padTokenId: pad, decoderStartTokenId: start }: T5Config,
   signal: AbortSignal,
 ): AsyncGenerator<Batch> {
-  const noPictures = { positions: 0, featDim: 0, features: async () => new Float32Array() }
   for (const sample of samples) {
     signal.throwIfAborted()
-    yield await collate({ lossWeighting: 'gqa' }, [sample], { pad, start }, noPictures)
+    yield await collate({ lossWeighting: 'gqa' }, [sample], { pad, start })
   }
 }

@@ -1,6 +1,5 @@
-/** Cases without tensors about answers to questions on pictures, by `function`. */
+/** Cases without tensors: texts and metrics, by what they call what they check. */
 import { z } from 'zod'
-import { tasks } from '../../../vl/tasks/index.js'
 import { Random } from '../../base/index.js'
 import {
   normaliseAnswer,
@@ -13,20 +12,25 @@ import {
   vqaAccuracy,
   vqaEvaluators,
 } from '../../metrics/index.js'
+import { glue, tasks } from '../../tasks/index.js'
 import type { RecordedCase } from '../case.js'
 import type { Check, Kind } from '../kind.js'
 import { NotSupported } from '../notSupported.js'
+import { checkGlueMetrics, checkGlueSplits, checkGlueTexts } from './glue.js'
 
-/** What each function is checked by. A new one is one line. */
-const functions: Readonly<Record<string, (json: unknown) => readonly Check[]>> = {
+/** What each `function`, `check` or `task` is checked by. A new one is one line. */
+const checks: Readonly<Record<string, (json: unknown) => readonly Check[]>> = {
   vqa_normalize: checkNormalisation,
   vqa_soft_scores: checkSoftScores,
   vqa_accuracy: checkAccuracy,
+  preprocess: checkGlueTexts,
+  splits: checkGlueSplits,
+  ...Object.fromEntries(glue.map((task) => [`glue-${task.name}`, (json) => checkGlueMetrics(json, task)])),
 }
 
 function compute({ json }: RecordedCase) {
   const what = ['function', 'check', 'task'].map((key) => json[key]).find((name) => name !== undefined)
-  const check = typeof json.function === 'string' ? functions[json.function] : undefined
+  const check = typeof what === 'string' ? checks[what] : undefined
   if (!check) throw new NotSupported(`${json.kind} ${what}`)
   return Promise.resolve({ checks: check(json) })
 }

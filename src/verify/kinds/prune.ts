@@ -1,8 +1,8 @@
 /** Initial ladder weights cut out of a backbone: importances, chosen rows, and the weights that they leave. */
 import { z } from 'zod'
-import { type Batch, ignoredLabel, lossWeights } from '../../../vl/tasks/index.js'
 import type { BuiltGraph, T5Config } from '../../models/index.js'
 import { cut, type Importance, type Selection, selectors, sideName, t5Layout } from '../../pruning/index.js'
+import { type Batch, ignoredLabel, lossWeights } from '../../tasks/index.js'
 import { fisherGraph, fisherImportance } from '../../training/index.js'
 import { checkInputs, shiftRight } from '../batch.js'
 import { type RecordedCase, readValues } from '../case.js'

@@ -1,7 +1,7 @@
 /** A small CLIP that was trained, against what Hugging Face's code recorded of it. */
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { openDataSet, type PictureSource } from '../../../datasets/index.js'
+import type { PictureSource } from '../../../datasets/index.js'
 import type { BuiltGraph } from '../../../src/models/index.js'
 import { float32, int64, nativeRuntime, type Tensors, weightsIn } from '../../../src/runtime/index.js'
 import { openTokenizer, padBatch } from '../../../src/text/index.js'
@@ -17,6 +17,7 @@ import {
 } from '../../../vl/index.js'
 import { clipStatistics } from '../../../vl/normalise.js'
 import { openFeatures } from '../../../vl/tasks/index.js'
+import { openVqa } from '../../support/dataSets.js'
 import { folderOfFile, isLacking, shared } from '../../support/weights.js'
 
 interface RecordedPicture {
@@ -48,7 +49,7 @@ describe.skipIf(isLacking('data/clip-mini') || isLacking('data/easy-vqa'))('clip
   beforeAll(async () => {
     recorded = JSON.parse(readFileSync(`${folder}/recorded.json`, 'utf8')) as Recorded
     clip = openClipFolder(folder, cache)
-    pictures = (await openDataSet(shared('data/easy-vqa'), { seed: 1 })).pictures
+    pictures = (await openVqa(shared('data/easy-vqa'))).pictures
     texts = await textEmbeds()
   })
 

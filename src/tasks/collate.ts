@@ -1,7 +1,7 @@
 import type { Sample } from '../../datasets/index.js'
-import type { Random } from '../../src/base/index.js'
-import { padBatch } from '../../src/text/index.js'
-import type { FeatureSource } from './features.js'
+import type { FeatureSource } from '../../vl/tasks/index.js'
+import type { Random } from '../base/index.js'
+import { padBatch } from '../text/index.js'
 import { countTokens, ignoredLabel, lossWeights, type StepTotals } from './lossWeights.js'
 import type { Task } from './task.js'
 
@@ -60,10 +60,19 @@ export function encodeSample<S extends Sample>(
   const target = task.target(sample, random)
   return {
     inputIds: tokenizer.encode(task.prompt + task.text(sample), { maxLength: task.maxInputLength }),
-    targetIds: tokenizer.encode(target.text, { maxLength: task.maxTargetLength }),
+    targetIds: tokenizer.encode(target.text, { maxLength: longestTarget(task, tokenizer) }),
     score: target.score,
-    pictures: task.pictures(sample),
+    pictures: task.pictures?.(sample) ?? [],
   }
+}
+
+/** Most tokens of a target, special ones included. */
+export function longestTarget(
+  { longestTarget: longest }: Pick<Task, 'longestTarget'>,
+  tokenizer: SampleTokenizer,
+) {
+  if (typeof longest === 'number') return longest
+  return Math.max(...longest.map((text) => tokenizer.encode(text, { maxLength: Infinity }).length))
 }
 
 /** The denominators of a step whose samples are these. */
@@ -75,13 +84,14 @@ export function stepTotals(samples: readonly EncodedSample[], { pad }: SpecialId
 /**
  * One batch of encoded samples, padded to its own longest text and target.
  *
+ * @param source features of the samples' pictures, where they have any
  * @param step totals of the whole step where these samples are only a part of it
  */
 export async function collate(
   task: Pick<Task, 'lossWeighting'>,
   samples: readonly EncodedSample[],
   special: SpecialIds,
-  source: FeatureSource,
+  source: FeatureSource = noPictures,
   step: StepTotals = stepTotals(samples, special),
 ): Promise<Batch> {
   const inputs = padBatch(
@@ -121,6 +131,12 @@ function shiftRight(labels: readonly number[], { pad, start }: SpecialIds): numb
 function equallyLong(labels: readonly (readonly number[])[]): number[][] {
   const length = Math.max(0, ...labels.map((row) => row.length))
   return labels.map((row) => [...row, ...new Array<number>(length - row.length).fill(ignoredLabel)])
+}
+
+const noPictures: FeatureSource = {
+  positions: 0,
+  featDim: 0,
+  features: (id) => Promise.reject(new Error(`no features of picture ${id}`)),
 }
 
 async function gather(

@@ -1,6 +1,6 @@
 import type { Sample } from '../../datasets/index.js'
-import type { Random } from '../../src/base/index.js'
-import type { ScoreRow } from '../../src/metrics/index.js'
+import type { Random } from '../base/index.js'
+import type { ScoreRow } from '../metrics/index.js'
 import type { LossWeighting } from './lossWeights.js'
 
 /** What a sample is trained to say, and how much it counts. */
@@ -10,25 +10,38 @@ export interface Target {
   readonly score: number
 }
 
+/** What someone asks a trained run, by the options of `predict`. */
+export interface Asked {
+  /** Files. */
+  readonly images: readonly string[]
+  readonly question?: string
+  readonly texts: readonly string[]
+}
+
 /**
  * A task: how a sample becomes text, pictures and a target, how its loss is weighted, how answers are
- * decoded and scored. One file and one line in `index.ts`; no task is named elsewhere.
+ * decoded and scored. One file and one line in `index.ts`; no task is named elsewhere but in tables.
  */
 export interface Task<S extends Sample = Sample> {
   readonly name: string
   readonly summary: string
+  /** Which of the paper's two code bases has it: that one's settings are its preset. */
+  readonly variant: 'vision' | 'text'
+  /** What a sample's text is called when samples are counted. */
+  readonly noun: string
   /** Stands before the sample's text, with nothing between. */
   readonly prompt: string
   /** In tokens, special ones included; longer texts are cut. */
   readonly maxInputLength: number
-  readonly maxTargetLength: number
+  /** Targets are cut there: at so many tokens, special ones included, or at the longest of these texts. */
+  readonly longestTarget: number | readonly string[]
   readonly lossWeighting: LossWeighting
   /** How answers are generated; the length counts the start token. */
   readonly decode: { readonly beams: number; readonly maxLength: number }
   /** The sample's text, without the prompt. */
   text(sample: S): string
-  /** Ids of its pictures, in order. */
-  pictures(sample: S): readonly string[]
+  /** Ids of its pictures, in order; absent in tasks about text alone. */
+  pictures?(sample: S): readonly string[]
   /** @param random what a draw depends on, where a sample has several targets */
   target(sample: S, random: Random): Target
   /**
@@ -39,4 +52,14 @@ export interface Task<S extends Sample = Sample> {
   score(samples: readonly S[], answers: readonly string[]): ScoreRow[]
   /** The official submission file of these answers, byte for byte. */
   submission(samples: readonly S[], answers: readonly string[]): Uint8Array
+  /**
+   * Samples of what someone asks.
+   *
+   * @throws {UserError} something is missing or too much, by its option
+   */
+  samplesOf(asked: Asked): readonly S[]
+  /** What an answer means; itself by default. */
+  inWords?(answer: string): string
+  /** Options of `predict` as they may be typed. */
+  readonly askedLike: readonly string[]
 }

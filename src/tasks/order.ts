@@ -1,5 +1,5 @@
 /** Randomness of the data: functions of seed, epoch and sample, so that a resumed run draws the same. */
-import { Random } from '../../src/base/index.js'
+import { Random } from '../base/index.js'
 
 /** Keeps the streams apart from each other and from dropout's. */
 const streams = { order: 0x6f726465, target: 0x74617267 }

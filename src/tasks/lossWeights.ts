@@ -21,8 +21,8 @@ const lossWeightings = {
   vqa: (score, tokens, step) => score / (step.samples * Math.max(1, tokens)),
   gqa: (_score, tokens, step) => 1 / (step.samples * Math.max(1, tokens)),
   nlvr: (_score, tokens, step) => 1 / (step.samples * Math.max(1, tokens)),
-  /** One mean over all tokens: long captions weigh more. */
-  caption: (_score, _tokens, step) => 1 / Math.max(1, step.tokens),
+  /** One mean over all tokens (captions, texts with labels): long targets weigh more. */
+  tokens: (_score, _tokens, step) => 1 / Math.max(1, step.tokens),
 } as const satisfies Record<string, (score: number, tokens: number, step: StepTotals) => number>
 
 export type LossWeighting = keyof typeof lossWeightings
