@@ -112,7 +112,7 @@ const byDataSet: Readonly<
   >
 > = {
   builtin: {
-    settings: { ...small, epochs: 7, downsample: true, nBoxes: 32 },
+    settings: { ...small, learningRate: 7e-4, epochs: 12, downsample: true, nBoxes: 16 },
     methodOptions: { lst: smallLadder },
   },
   'text-jsonl': { settings: { ...small, epochs: 20 } },

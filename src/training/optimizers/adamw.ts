@@ -1,5 +1,5 @@
 /**
- * AdamW (Loshchilov and Hutter 2019) in three forms. With t a parameter's own step count from 1:
+ * AdamW (Loshchilov and Hutter 2019) in two forms. With t a parameter's own step count from 1:
  *
  *     m ← β₁ m + (1 − β₁) g
  *     v ← β₂ v + (1 − β₂) g²
@@ -14,15 +14,11 @@
  *     p ← p − η · decay · p                                  before the update
  *     p ← p − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)      ε inside the bias correction
  *
- * `adamw-scaled`, not the paper's: torch's with η · max(least, rms(p₀)) for η, p₀ being where p started. T5's weights start
- * between 0.03 and 1, and one step for all of them is too long for some and too short for others (as Adafactor's
- * "parameter scale", Shazeer and Stern 2018 §8, but of the start alone).
- *
  * One small graph over flat memory, run in place chunk by chunk; a chunk reaches across parameters that share decay
  * and step count. Corrections are computed in float64.
  */
 import { add, div, graphOf, input, mul, sqrt, square, sub, type Tensor } from '../../graph/index.js'
-import type { Parameter, ParameterStore, Slabs, Span } from '../parameters.js'
+import type { Parameter, ParameterStore, Slabs } from '../parameters.js'
 import { createLanes, type Lanes } from './lanes.js'
 import {
   defineOptimizer,
@@ -40,17 +36,15 @@ type Options = typeof defaults
 
 /** What tells the forms apart. */
 interface Form {
-  /** Steps are as long as the parameter's start values are large. */
-  readonly scaled?: boolean
-  /** The new value of a chunk; `rate` [] or [chunk]. */
-  update(value: Tensor, mean: Tensor, variance: Tensor, rate: Tensor, options: Options): Tensor
+  /** The new value of a chunk. */
+  update(value: Tensor, mean: Tensor, variance: Tensor, options: Options): Tensor
   /** At step t, by which bias correction. */
   factors(t: number, options: Options): { readonly rate: number; readonly root: number }
 }
 
 const transformersForm: Form = {
-  update(value, mean, variance, rate, { epsilon, weightDecay }) {
-    const update = mul(div(mean, add(sqrt(variance), epsilon)), rate)
+  update(value, mean, variance, { epsilon, weightDecay }) {
+    const update = mul(div(mean, add(sqrt(variance), epsilon)), input('rate', []))
     const updated = sub(value, update)
     return weightDecay > 0 ? sub(updated, mul(updated, input('decay', []))) : updated
   },
@@ -58,10 +52,10 @@ const transformersForm: Form = {
 }
 
 const torchForm: Form = {
-  update(value, mean, variance, rate, { epsilon, weightDecay }) {
+  update(value, mean, variance, { epsilon, weightDecay }) {
     const decayed = weightDecay > 0 ? sub(value, mul(value, input('decay', []))) : value
     const denominator = add(mul(sqrt(variance), input('root', [])), epsilon)
-    return sub(decayed, mul(div(mean, denominator), rate))
+    return sub(decayed, mul(div(mean, denominator), input('rate', [])))
   },
   factors: (t, { beta1, beta2 }) => ({ rate: 1 / (1 - beta1 ** t), root: 1 / Math.sqrt(1 - beta2 ** t) }),
 }
@@ -90,16 +84,6 @@ export const adamwTorch = row(
   torchForm,
 )
 
-export const adamwScaled = row(
-  'adamw-scaled',
-  'AdamW in torch’s form, each parameter’s steps as long as its start values are large',
-  { ...defaults, epsilon: 1e-8 },
-  { ...torchForm, scaled: true },
-)
-
-/** Of a scale: gates and biases that start at zero move too. */
-const leastScale = 0.03
-
 /**
  * @returns one chunk's update. Each input is read before the output over the same memory is written: `value` by the
  *   nodes before the last, `mean` and `variance` by the node that makes the new one from them.
@@ -112,8 +96,7 @@ function updateGraph(options: Options, form: Form) {
     mul(flat('variance'), options.beta2),
     square(mul(gradient, input('varianceShare', []))),
   )
-  const rate = form.scaled ? mul(flat('scale'), input('rate', [])) : input('rate', [])
-  const value = form.update(flat('value'), mean, variance, rate, options)
+  const value = form.update(flat('value'), mean, variance, options)
   return graphOf({ newValue: value, newMean: mean, newVariance: variance })
 }
 
@@ -124,8 +107,6 @@ class AdamW implements Optimizer {
   readonly #lanes: Lanes
   readonly #mean: Slabs
   readonly #variance: Slabs
-  /** By element, where the form is scaled: of the first step's values. */
-  #scale: Slabs | undefined
   readonly #counts: StepCounts
   readonly #scalars = new Scalars('meanShare', 'varianceShare', 'rate', 'root', 'decay')
 
@@ -141,7 +122,6 @@ class AdamW implements Optimizer {
 
   async step({ without, ...settings }: StepSettings): Promise<void> {
     this.#counts.advance(without)
-    if (this.#form.scaled) this.#scale ??= this.#startScale()
     const keyOf = (parameter: Parameter) =>
       without?.has(parameter.name) ? undefined : 2 * this.#counts.of(parameter) + Number(parameter.decays)
     for (const { example, spans } of this.#store.groups(keyOf)) {
@@ -152,24 +132,11 @@ class AdamW implements Optimizer {
         const mean = this.#mean.view(span)
         const variance = this.#variance.view(span)
         return session.run(
-          { value, gradient, mean, variance, ...this.#scaleOf(span), ...this.#scalars.tensors },
+          { value, gradient, mean, variance, ...this.#scalars.tensors },
           { newValue: value, newMean: mean, newVariance: variance },
         )
       })
     }
-  }
-
-  #scaleOf(span: Span) {
-    return this.#scale ? { scale: this.#scale.view(span) } : {}
-  }
-
-  #startScale(): Slabs {
-    const scale = this.#store.slabs()
-    for (const { span, value } of this.#store.parameters.values()) {
-      const squares = value.floats.reduce((sum, element) => sum + element ** 2, 0)
-      scale.view(span).floats.fill(Math.max(leastScale, Math.sqrt(squares / value.floats.length)))
-    }
-    return scale
   }
 
   #setScalars(parameter: Parameter, { learningRate, gradientScale }: StepSettings): void {
@@ -185,10 +152,7 @@ class AdamW implements Optimizer {
   }
 
   state(): OptimizerState {
-    const moments = Object.entries({
-      ...{ exp_avg: this.#mean, exp_avg_sq: this.#variance },
-      ...(this.#scale ? { scale: this.#scale } : {}),
-    })
+    const moments = Object.entries({ exp_avg: this.#mean, exp_avg_sq: this.#variance })
     const tensors = [...this.#store.parameters.values()].flatMap(({ name, span, shape }) =>
       moments.map(([moment, slabs]) => [`${moment}.${name}`, slabs.view(span, shape)] as const),
     )
@@ -197,7 +161,6 @@ class AdamW implements Optimizer {
 
   restore(read: (name: string) => Float32Array, counts: ReadonlyMap<string, number>): void {
     this.#counts.restore(counts)
-    if (this.#form.scaled) this.#scale = this.#store.slabs()
     restoreTensors(this.state().tensors, read)
   }
 
@@ -206,6 +169,5 @@ class AdamW implements Optimizer {
     this.#scalars.release()
     this.#mean.release()
     this.#variance.release()
-    this.#scale?.release()
   }
 }
