@@ -46,7 +46,7 @@ const makers = {
   },
   t5: () => pretrainT5({ folder: folders.t5, steps: 2400, seed, threads, log: logInto(folders.t5) }),
   clip: () =>
-    trainClip({ folder: folders.clip, steps: 2400, pairs: 8000, seed, threads, log: logInto(folders.clip) }),
+    trainClip({ folder: folders.clip, steps: 4000, pairs: 8000, seed, threads, log: logInto(folders.clip) }),
 }
 
 for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true })
