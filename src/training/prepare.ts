@@ -3,6 +3,7 @@ import { readers } from '../../datasets/index.js'
 import { openVisionEncoder, type VisionEncoder, visualEmbeddingDefaults } from '../../vl/index.js'
 import { kebab, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
+import { architectureOf } from '../models/index.js'
 import type { Runtime } from '../runtime/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
 import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
@@ -63,8 +64,10 @@ export function prepare(
   const { additionalVisualEmbeddingLayers } = config
   const spec: ModelSpec = {
     ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
+    task: config.task,
     vision: {
       ...visualEmbeddingDefaults,
+      norm: architectureOf(backbone.config).norm,
       additionalVisualEmbeddingLayers,
       featDim: encoder.featDim,
       dModel: backbone.config.dModel,
@@ -74,13 +77,17 @@ export function prepare(
   return { backbone, spec, tokenizer, encoder }
 }
 
-/** Layers named in the method's options must be the backbone's. */
+/** Layers named in the method's options must be the backbone's, each named once. */
 function checkLayers({ methodOptions }: TrainConfig, { config }: ModelSpec): void {
   for (const [name, value] of Object.entries(methodOptions)) {
     if (!/Layers$/.test(name) || !Array.isArray(value)) continue
     const layers = name.startsWith('encoder') ? config.numLayers : config.numDecoderLayers
-    const bad = (value as number[]).find((layer) => layer >= layers)
+    const given = value as number[]
+    const bad = given.find((layer) => layer >= layers)
     if (bad !== undefined)
       throw new UserError(`--${kebab(name)}: there is no layer ${bad}: the backbone has 0 to ${layers - 1}`)
+    const double = given.find((layer, i) => given.indexOf(layer) !== i)
+    if (double !== undefined)
+      throw new UserError(`--${kebab(name)}: layer ${double} is named twice: name each layer once`)
   }
 }

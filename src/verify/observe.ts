@@ -20,7 +20,7 @@ export function observedGraph(spec: ModelSpec, names: readonly string[]): BuiltG
       seen.set('logits', logits).set('token_loss', tokenLoss)
       const wanted = names.flatMap((name) => {
         const value = seen.get(name)
-        return value ? [[outputOf(name), attentionBias.test(name) ? dense(value, spec) : value] as const] : []
+        return value ? [[outputOf(name), attentionBias.test(name) ? dense(value) : value] as const] : []
       })
       return Object.fromEntries(wanted)
     },
@@ -28,7 +28,7 @@ export function observedGraph(spec: ModelSpec, names: readonly string[]): BuiltG
 }
 
 /** [batch or 1, heads or 1, queries or 1, keys] → [batch, heads, keys, keys] */
-function dense(bias: Tensor, { config }: ModelSpec): Tensor {
-  const keys = bias.shape[3]!
-  return expand(bias, ['batch', config.numHeads, keys, keys])
+function dense(bias: Tensor): Tensor {
+  const [, heads, , keys] = bias.shape
+  return expand(bias, ['batch', heads!, keys!, keys!])
 }

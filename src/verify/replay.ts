@@ -6,7 +6,7 @@ import { trainingFaults } from './faults.js'
 import type { Computed, VerifyContext } from './kind.js'
 import { precisionOf } from './precision.js'
 import { backward, type CaseRun, type Clipping, clip, closeRun, openRun, update } from './run.js'
-import { readT5Subject } from './t5.js'
+import { readSeq2SeqSubject } from './seq2seq.js'
 import { readTrain } from './train.js'
 import { copyOf, floats, type Values, vector } from './values.js'
 
@@ -16,7 +16,7 @@ import { copyOf, floats, type Values, vector } from './values.js'
  */
 export async function replay(recorded: RecordedCase, context: VerifyContext): Promise<Computed> {
   const settings = readTrain(recorded)
-  const readSubject = recorded.json.model?.model_type === 'clip' ? readClipSubject : readT5Subject
+  const readSubject = recorded.json.model?.model_type === 'clip' ? readClipSubject : readSeq2SeqSubject
   const run = await openRun(recorded, readSubject(recorded, settings), settings, context)
   try {
     const values = new Map<string, Values>()

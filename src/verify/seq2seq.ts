@@ -1,4 +1,4 @@
-/** A case of T5 in training, with or without pictures. */
+/** A case of a backbone in training, with or without pictures: its decoder's language model, or a classifier. */
 import { ignoredLabel } from '../../vl/tasks/index.js'
 import { float32, type Tensors } from '../runtime/index.js'
 import { batchFeeds, type ModelSpec, scalarFeeds } from '../training/index.js'
@@ -12,7 +12,7 @@ import type { TrainSettings } from './train.js'
 import { copyOf, floats, integers, numbersOf, type Values } from './values.js'
 
 /** @throws {NotSupported} what the case asks for and the program doesn't have */
-export function readT5Subject(recorded: RecordedCase, settings: TrainSettings): Subject {
+export function readSeq2SeqSubject(recorded: RecordedCase, settings: TrainSettings): Subject {
   const model = readModel(recorded)
   const task = readTask(recorded)
   checkInputs(recorded)
