@@ -59,6 +59,8 @@ const options = z.strictObject({
   freezeOwnHead: z.boolean().default(false),
   /** Train the backbone's head (and with it, if tied, its embedding). */
   unfreezeHead: z.boolean().default(false),
+  /** Leave a classifier as it starts. */
+  freezeClassifier: z.boolean().default(false),
   /** Weight of the divergence from the backbone's own sharpened predictions. */
   lambdaDistill: z.number().nonnegative().default(0),
   lambdaLabel: z.number().nonnegative().default(1),
@@ -77,8 +79,8 @@ export const lst = defineMethod<Options>({
   name: 'lst',
   summary: 'a small ladder beside the frozen backbone trains; no gradient enters the backbone',
   options,
-  trains(name, { freezeOwnHead, unfreezeHead }, config) {
-    if (name.startsWith('classification_head.')) return unfreezeHead
+  trains(name, { freezeOwnHead, unfreezeHead, freezeClassifier }, config) {
+    if (name.startsWith('classification_head.')) return !freezeClassifier
     if (freezeOwnHead && name.startsWith('side_lm_head')) return false
     if (unfreezeHead && name === headName(config)) return true
     return name.includes('side') || name.includes('visual_embedding')

@@ -121,6 +121,8 @@ export interface Architecture<C extends BackboneConfig = BackboneConfig> {
   headName(config: C): string
   /** Weights with a row or element a token, and how those start that a checkpoint lacks. */
   tokenRows(config: C): readonly Omit<ParameterSpec, 'trained'>[]
+  /** Where a decoder's first own word stands behind the start token: BART says `<s>` before it. */
+  readonly answerPlace: number
   /** The kind of norm that pictures get. */
   readonly norm: 'rms' | 'layer'
 }

@@ -180,5 +180,6 @@ export const bart = defineArchitecture<BartConfig>({
     { name: 'model.shared.weight', shape: [vocabSize, dModel], initializer: normal(initStd) },
     { name: 'final_logits_bias', shape: [1, vocabSize], initializer: filled(0) },
   ],
+  answerPlace: 1,
   norm: 'layer',
 })

@@ -198,5 +198,6 @@ export const t5 = defineArchitecture<T5Config>({
       ...{ name, shape: [vocabSize, dModel] },
       initializer: normal(1),
     })),
+  answerPlace: 0,
   norm: 'rms',
 })

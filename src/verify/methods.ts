@@ -76,7 +76,13 @@ const readings: Readonly<Record<string, Variants>> = {
     text: {
       rules: textLadder,
       defaults: { reductionFactor: 16, gate: 'none', samplingBias: false },
-      adjust: (options) => (options.ownHead ? options : { ...options, downsamplePool: false }),
+      adjust: (options, model) => {
+        // The head that may be unfrozen is the classifier where there is one.
+        if (model.architecture !== undefined)
+          return { ...options, unfreezeHead: false, freezeClassifier: options.unfreezeHead !== true }
+        // T5's ladder heeds pooling with a head of its own alone.
+        return options.ownHead || model.model_type !== 't5' ? options : { ...options, downsamplePool: false }
+      },
     },
   },
   full: {
