@@ -5,7 +5,17 @@
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
 import { add, layerNorm, matMul, relu, type Tensor } from '../graph/index.js'
-import { filled, geluNew, headName, type LinearStart, newLinear, placeOf, type Scope, type Sublayer, swish } from '../models/index.js'
+import {
+  filled,
+  geluNew,
+  headName,
+  type LinearStart,
+  newLinear,
+  placeOf,
+  type Scope,
+  type Sublayer,
+  swish,
+} from '../models/index.js'
 import { joint } from './joint.js'
 import { defineMethod, type MethodSetting, weightSets } from './method.js'
 import { addedLayers, isAdded, isVisual, mayTrain, trainableLayers } from './trainable.js'
@@ -38,9 +48,7 @@ const options = z.strictObject({
 type Options = z.infer<typeof options>
 
 /** What the reference calls an adapter of the vision code, by `model_type`. */
-const visionNames: Readonly<
-  Record<string, (kind: Sublayer, stack: 'encoder' | 'decoder') => string>
-> = {
+const visionNames: Readonly<Record<string, (kind: Sublayer, stack: 'encoder' | 'decoder') => string>> = {
   t5: (kind) => ({ selfAttention: 'attn', crossAttention: 'enc_attn', feedForward: 'ff' })[kind],
   bart: (kind, stack) =>
     kind === 'selfAttention' && stack === 'decoder' ? 'self_attn' : visionNames.t5!(kind, stack),
@@ -122,12 +130,7 @@ function adapted(
   return add(y, given.normAfter ? norm(z, 'post_layer_norm') : z)
 }
 
-function projection(
-  at: Scope,
-  from: number,
-  to: number,
-  start: LinearStart,
-): (x: Tensor) => Tensor {
+function projection(at: Scope, from: number, to: number, start: LinearStart): (x: Tensor) => Tensor {
   const weight = at.parameter('weight', [to, from], start.weight)
   const bias = at.parameter('bias', [to], start.bias)
   return (x) => add(matMul(x, weight, { transposeB: true }), bias)

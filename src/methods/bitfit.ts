@@ -4,7 +4,16 @@
  */
 import { z } from 'zod'
 import { add, type Tensor } from '../graph/index.js'
-import { filled, headName, type Initializer, type LinearRole, placeOf, type Scope, type Sites, uniform } from '../models/index.js'
+import {
+  filled,
+  headName,
+  type Initializer,
+  type LinearRole,
+  placeOf,
+  type Scope,
+  type Sites,
+  uniform,
+} from '../models/index.js'
 import { joint } from './joint.js'
 import { defineMethod } from './method.js'
 import { isVisual, mayTrain, trainableLayers } from './trainable.js'

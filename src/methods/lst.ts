@@ -7,7 +7,6 @@ import { z } from 'zod'
 import { UserError } from '../base/index.js'
 import {
   concat,
-  type Dim,
   detach,
   exp,
   gather,
@@ -93,19 +92,16 @@ export const lst = defineMethod<Options>({
       throw new UserError('method lst: "ownHead" is for text alone: leave it out of a task with pictures')
     }
     if (given.ownHead && config.modelType !== 't5') {
-      throw new UserError(`method lst: "ownHead" is for T5 alone, and the backbone is ${config.modelType}: leave it out`)
+      throw new UserError(
+        `method lst: "ownHead" is for T5 alone, and the backbone is ${config.modelType}: leave it out`,
+      )
     }
     const bias = ownBias(encoder, { textMask: attentionMask, pictureRows: 0 })
     const taps: Tensor[] = []
     const embedding = encoder.enter(encoder.embed(inputIds))
     const hiddenStates = runStack(embedding, encoder, { bias, onBlock: (h) => taps.push(h) })
     trace?.('encoder', hiddenStates)
-    const start = ladderStart(
-      inputIds,
-      visual ? concat([embedding, visual], 1) : embedding,
-      encoder,
-      context,
-    )
+    const start = ladderStart(inputIds, visual ? concat([embedding, visual], 1) : embedding, encoder, context)
     const sideStates = climb(start, context, {
       ...{ stack: encoder, taps, pictureRows },
       biasOf: (table) => encoder.selfBias({ textMask: attentionMask, pictureRows }, table),
@@ -214,12 +210,7 @@ function predict(hiddenStates: Tensor, sideStates: Tensor, context: Context): De
   return { logits, labelFactor: options.lambdaLabel, penalty }
 }
 
-function merged(
-  hiddenStates: Tensor,
-  sideStates: Tensor,
-  context: Context,
-  ladder: LadderContext,
-): Tensor {
+function merged(hiddenStates: Tensor, sideStates: Tensor, context: Context, ladder: LadderContext): Tensor {
   const up = scaledUp(sideStates, context)
   return context.options.mergeLast
     ? mix(up, hiddenStates, learnedGate(context.root, 'side_gate_params_merge_last', ladder))

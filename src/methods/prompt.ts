@@ -6,7 +6,16 @@
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
 import { add, expand, matMul, reshape, type Tensor, tanh } from '../graph/index.js'
-import { type KeyValues, newLinear, newTable, normal, ownBias, runStack, type Scope, uniform } from '../models/index.js'
+import {
+  type KeyValues,
+  newLinear,
+  newTable,
+  normal,
+  ownBias,
+  runStack,
+  type Scope,
+  uniform,
+} from '../models/index.js'
 import { decode, encode } from './joint.js'
 import { defineMethod, type MethodContext, weightSets } from './method.js'
 import { isVisual } from './trainable.js'
@@ -36,8 +45,7 @@ export const prompt = defineMethod<Options>({
   summary: 'rows in front of the text train',
   options,
   trains: (name) => /(^|\.)(prompt_modules\.|prefix_shared$)/.test(name) || isVisual(name),
-  encode: (inputs, context) =>
-    encode(inputs, context, encoderPrompt(context, inputs.inputIds)),
+  encode: (inputs, context) => encode(inputs, context, encoderPrompt(context, inputs.inputIds)),
   decode: (state, ids, context) => decode(state, ids, context, decoderPast(context, ids)),
 })
 
@@ -89,7 +97,10 @@ function made(context: Context, at: Scope, length: number): Tensor {
       const bias = own.at(index).parameter('bias', [to], start.bias)
       return (x: Tensor) => add(matMul(x, weight, { transposeB: true }), bias)
     }
-    const [wide, narrow] = [layer(1, config.dModel, given.promptWidth), layer(3, given.promptWidth, config.dModel)]
+    const [wide, narrow] = [
+      layer(1, config.dModel, given.promptWidth),
+      layer(3, given.promptWidth, config.dModel),
+    ]
     return [name, () => narrow(tanh(wide(table)))] as const
   })
   return new Map(sets).get(task)!()

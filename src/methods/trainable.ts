@@ -21,7 +21,7 @@ export function mayTrain(name: string, options: TrainableLayers): boolean {
   return place === undefined || isTrainable(place, options)
 }
 
-export function isTrainable(
+function isTrainable(
   { stack, layer }: Place,
   { encoderTrainableLayers, decoderTrainableLayers }: TrainableLayers,
 ): boolean {

@@ -75,11 +75,7 @@ function dividing({ dModel }: BartConfig, numHeads: number): readonly number[] {
 }
 
 /** One block; x [b, t, d]. */
-function block(
-  x: Tensor,
-  { at, sizes, bias, cross, past, onKeyValues }: BlockRun,
-  c: BartConfig,
-): Tensor {
+function block(x: Tensor, { at, sizes, bias, cross, past, onKeyValues }: BlockRun, c: BartConfig): Tensor {
   const zeros = filled(0)
   const form = {
     names: ['q_proj', 'k_proj', 'v_proj', 'out_proj'],

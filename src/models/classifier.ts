@@ -1,16 +1,5 @@
 /** A classifier over an encoder's states, as Hugging Face's BART has it (Lewis et al. 2020, §3.1). */
-import {
-  add,
-  argMax,
-  cast,
-  equal,
-  matMul,
-  range,
-  reshape,
-  type Tensor,
-  tanh,
-  where,
-} from '../graph/index.js'
+import { add, argMax, cast, equal, matMul, range, reshape, type Tensor, tanh, where } from '../graph/index.js'
 import type { BackboneConfig } from './backbone.js'
 import { newLinear } from './backbones.js'
 import type { Scope } from './scope.js'

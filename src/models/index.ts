@@ -1,5 +1,4 @@
 export { architectures } from './architectures.js'
-export { type BuiltGraph, builtGraph, gradientName, parametersOf, trainedGradients } from './built.js'
 export {
   type BackboneConfig,
   type BackboneModel,
@@ -18,9 +17,10 @@ export {
   newTable,
   readBackboneConfig,
 } from './backbones.js'
+export { type BuiltGraph, builtGraph, gradientName, parametersOf, trainedGradients } from './built.js'
+export { type Classifier, classify } from './classifier.js'
 export { type DropoutSource, hashedDropout, noDropout } from './dropout.js'
 export { initialise, initialised } from './initialise.js'
-export { type Classifier, classify } from './classifier.js'
 export * from './ladder.js'
 export {
   type CrossAttention,

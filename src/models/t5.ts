@@ -4,7 +4,7 @@
  * Shapes: b batch · t queries · s keys · d model width · h heads · v vocabulary.
  */
 import { UserError } from '../base/index.js'
-import { add, type Dim, gather, matMul, mul, pad, relu, type Tensor } from '../graph/index.js'
+import { add, gather, matMul, mul, pad, relu, type Tensor } from '../graph/index.js'
 import {
   type BackboneModel,
   type BackboneStack,
@@ -96,13 +96,7 @@ function block(x: Tensor, { at, sizes, bias, cross, past, onKeyValues }: BlockRu
   }
   const self = at.at('layer.0')
   let h = residual(x, self, 'selfAttention', (y) =>
-    attention(
-      y,
-      { memory: y, bias, past, onKeyValues },
-      self.at('SelfAttention'),
-      sizes,
-      attentionForm,
-    ),
+    attention(y, { memory: y, bias, past, onKeyValues }, self.at('SelfAttention'), sizes, attentionForm),
   )
   if (cross) {
     const other = at.at('layer.1')

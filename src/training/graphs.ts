@@ -73,9 +73,12 @@ export function gradientGraph(
   } = {},
 ): BuiltGraph {
   const started = start(spec, { dropout: spec.dropout, ...options })
-  const { logits, tokenLoss, penalty, labelFactor = 1 } = spec.classifier
-    ? classifierLoss(spec, started)
-    : tokenLosses(spec, started)
+  const {
+    logits,
+    tokenLoss,
+    penalty,
+    labelFactor = 1,
+  } = spec.classifier ? classifierLoss(spec, started) : tokenLosses(spec, started)
   const lossWeights = input('lossWeights', tokenLoss.shape)
   const labelLoss = mul(sum(mul(tokenLoss, lossWeights)), labelFactor)
   const loss = penalty ? add(labelLoss, mul(penalty, input('penaltyWeight', []))) : labelLoss
@@ -171,7 +174,8 @@ function tokenLosses(spec: ModelSpec, started: Started): Losses {
  */
 function classifierLoss(spec: ModelSpec, started: Started): Losses {
   const logits = classified(spec, started)
-  if (logits.shape[1] !== 1) return { logits, tokenLoss: crossEntropy(logits, input('labels', ['batch'], 'int64')) }
+  if (logits.shape[1] !== 1)
+    return { logits, tokenLoss: crossEntropy(logits, input('labels', ['batch'], 'int64')) }
   return { logits, tokenLoss: square(sub(reshape(logits, ['batch']), input('labelValues', ['batch']))) }
 }
 
@@ -196,7 +200,10 @@ function classified(spec: ModelSpec, started: Started): Tensor {
   }
   const text = textInputs()
   const states = method.classified(method.encode(text, started.context), started.context)
-  return classify(states, text.inputIds, started.context.root.at('classification_head'), { ...spec.classifier!, config })
+  return classify(states, text.inputIds, started.context.root.at('classification_head'), {
+    ...spec.classifier!,
+    config,
+  })
 }
 
 /**

@@ -34,7 +34,8 @@ export function readClassifierSubject(recorded: RecordedCase, { accumulate }: Tr
 /** Classes, or numbers where one label is predicted. */
 function labelFeeds({ inputs }: RecordedCase, batch: number): () => Tensors {
   const { shape, data } = readValues(inputs, 'labels')
-  if (String(shape) !== String([batch])) throw new UserError(`in/labels is (${shape.join(', ')}): give one a row`)
+  if (String(shape) !== String([batch]))
+    throw new UserError(`in/labels is (${shape.join(', ')}): give one a row`)
   return () =>
     data instanceof BigInt64Array
       ? { labels: int64([batch], data) }

@@ -6,7 +6,16 @@ import { readClipSubject } from './clip.js'
 import { trainingFaults } from './faults.js'
 import type { Computed, VerifyContext } from './kind.js'
 import { precisionOf } from './precision.js'
-import { backward, type CaseRun, type Clipping, clip, closeRun, openRun, type Subject, update } from './run.js'
+import {
+  backward,
+  type CaseRun,
+  type Clipping,
+  clip,
+  closeRun,
+  openRun,
+  type Subject,
+  update,
+} from './run.js'
 import { readSeq2SeqSubject } from './seq2seq.js'
 import { readTrain, type TrainSettings } from './train.js'
 import { copyOf, floats, type Values, vector } from './values.js'

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Random } from '../../src/base/index.js'
 import { methods } from '../../src/methods/index.js'
-import { initialise, readT5Config, type T5Config } from '../../src/models/index.js'
+import { architectureOf, type BackboneConfig, initialise, readBackboneConfig } from '../../src/models/index.js'
 import { type Backbone, backboneParameters, openBackbone } from '../../src/training/backbone.js'
 import type { ModelSpec } from '../../src/training/graphs.js'
 import { Trainer, type TrainerOptions } from '../../src/training/trainer.js'
@@ -29,7 +29,7 @@ export function writeTinyT5(
   const raw = { ...tinyConfig, ...over }
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'config.json'), JSON.stringify(raw))
-  const tensors = backboneParameters(readT5Config(raw, 'config.json')).map(({ name, shape, initializer }) => {
+  const tensors = backboneParameters(readBackboneConfig(raw, 'config.json')).map(({ name, shape, initializer }) => {
     const data = new Float32Array(countOf(shape))
     initialise(data, initializer, 11, name)
     edit(name, data)
@@ -49,14 +49,17 @@ const featDim = 7
 
 /** A model over a backbone; with pictures unless `vision` is false. */
 export function specOf(
-  config: T5Config,
+  config: BackboneConfig,
   method: string,
   options: Readonly<Record<string, unknown>> = {},
   { dropout = 0, vision = true }: { readonly dropout?: number; readonly vision?: boolean } = {},
 ): ModelSpec {
   const row = methods.get(method)
   const spec = { config, method: row, options: row.options.parse(options), dropout }
-  return vision ? { ...spec, vision: { ...visualEmbeddingDefaults, featDim, dModel: config.dModel } } : spec
+  const { norm } = architectureOf(config)
+  return vision
+    ? { ...spec, vision: { ...visualEmbeddingDefaults, norm, featDim, dModel: config.dModel } }
+    : spec
 }
 
 /** A trainer as the tests of promises want it: two threads, a rate that moves a tiny model. */
