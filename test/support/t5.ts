@@ -1,9 +1,14 @@
-/** Tiny random T5s, whose dimensions are pairwise different, and batches for them. */
+/** Tiny random T5s and BARTs, whose dimensions are pairwise different, and batches for them. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Random } from '../../src/base/index.js'
 import { methods } from '../../src/methods/index.js'
-import { architectureOf, type BackboneConfig, initialise, readBackboneConfig } from '../../src/models/index.js'
+import {
+  architectureOf,
+  type BackboneConfig,
+  initialise,
+  readBackboneConfig,
+} from '../../src/models/index.js'
 import { type Backbone, backboneParameters, openBackbone } from '../../src/training/backbone.js'
 import type { ModelSpec } from '../../src/training/graphs.js'
 import { Trainer, type TrainerOptions } from '../../src/training/trainer.js'
@@ -11,7 +16,7 @@ import { type Checkpoint, writeSafetensors } from '../../src/weights/index.js'
 import { visualEmbeddingDefaults } from '../../vl/index.js'
 import { type Batch, ignoredLabel } from '../../vl/tasks/index.js'
 import { countOf } from './operators.js'
-import { tinyConfig } from './tinyConfig.js'
+import { tinyBart, tinyConfig } from './tinyConfig.js'
 import { temporaryFolder } from './weights.js'
 
 /**
@@ -29,12 +34,14 @@ export function writeTinyT5(
   const raw = { ...tinyConfig, ...over }
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'config.json'), JSON.stringify(raw))
-  const tensors = backboneParameters(readBackboneConfig(raw, 'config.json')).map(({ name, shape, initializer }) => {
-    const data = new Float32Array(countOf(shape))
-    initialise(data, initializer, 11, name)
-    edit(name, data)
-    return { name, dtype: 'F32' as const, shape, data }
-  })
+  const tensors = backboneParameters(readBackboneConfig(raw, 'config.json')).map(
+    ({ name, shape, initializer }) => {
+      const data = new Float32Array(countOf(shape))
+      initialise(data, initializer, 11, name)
+      edit(name, data)
+      return { name, dtype: 'F32' as const, shape, data }
+    },
+  )
   writeSafetensors(join(folder, 'model.safetensors'), tensors)
   return folder
 }
@@ -44,6 +51,10 @@ export function tinyT5(over: Readonly<Record<string, unknown>> = {}): Backbone {
   const folder = temporaryFolder()
   return openBackbone(writeTinyT5(join(folder, 'model'), over), { cache: join(folder, 'cache') })
 }
+
+/** A tiny BART, written and opened; its folder is gone after the test. */
+export const tinyBartBackbone = (over: Readonly<Record<string, unknown>> = {}): Backbone =>
+  tinyT5({ ...tinyBart, ...over })
 
 const featDim = 7
 

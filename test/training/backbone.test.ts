@@ -169,7 +169,7 @@ describe('a bad backbone is one line with file, field and fix', () => {
     [
       'another architecture',
       (at) => writeFileSync(join(at, 'config.json'), '{"model_type": "gpt2"}'),
-      (at) => `${at}/config.json: "model_type" is "gpt2": only "t5" can be trained so far`,
+      (at) => `${at}/config.json: "model_type" is "gpt2": take a model of type t5 or bart`,
     ],
     [
       'a missing tensor',
