@@ -112,6 +112,8 @@ export interface Architecture<C extends BackboneConfig = BackboneConfig> {
   readConfig(raw: Readonly<Record<string, unknown>>, where: string): C
   /** The fields of `config.json`. */
   writeConfig(config: C): Readonly<Record<string, unknown>>
+  /** What all names but the head's begin with; checkpoints of the model without its head leave it out. */
+  readonly prefix: string
   build(config: C, root: Scope): BackboneModel
   /** @param width of the new layer's input */
   newLinear(config: C, width: number, variant: Variant): LinearStart

@@ -156,6 +156,7 @@ function head(root: Scope, core: Scope, c: BartConfig, hiddenStates: Tensor): Te
 
 export const bart = defineArchitecture<BartConfig>({
   name: 'bart',
+  prefix: 'model.',
   readConfig: readBartConfig,
   writeConfig: writeBartConfig,
   build(c, root): BackboneModel {

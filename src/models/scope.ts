@@ -17,6 +17,8 @@ export interface ParameterSpec {
   readonly shape: readonly number[]
   readonly initializer: Initializer
   readonly trained: boolean
+  /** A checkpoint may lack it: then its initializer gives its values. */
+  readonly optional?: boolean
 }
 
 export interface Scope {
@@ -25,7 +27,7 @@ export interface Scope {
   at(name: string | number): Scope
   /** The parameter `name` of this scope: frozen or trained as the method decides. The same tensor every time. */
   parameter(name: string, shape: readonly number[], initializer: Initializer): Tensor
-  /** A value that comes with the checkpoint like a parameter, and that no method trains. */
+  /** A value that a checkpoint may have, like a parameter, and that no method trains. */
   buffer(name: string, shape: readonly number[], initializer: Initializer): Tensor
   /** What changes the model while it is built. */
   readonly sites: Sites
@@ -57,11 +59,11 @@ export function buildModel(options: {
 }): ModelBuild {
   const parameters = new Map<string, { spec: ParameterSpec; tensor: Tensor }>()
   const { dropout = noDropout, sites = {} } = options
-  const make = (name: string, shape: readonly number[], initializer: Initializer, trained: boolean) => {
-    const known = parameters.get(name)
+  const make = (spec: ParameterSpec) => {
+    const known = parameters.get(spec.name)
     if (known) return known.tensor
-    const tensor = parameter(name, shape, trained)
-    parameters.set(name, { spec: { name, shape, initializer, trained }, tensor })
+    const tensor = parameter(spec.name, spec.shape, spec.trained)
+    parameters.set(spec.name, { spec, tensor })
     return tensor
   }
   const scope = (path: string): Scope => {
@@ -70,8 +72,9 @@ export function buildModel(options: {
       ...{ path, sites, dropout },
       at: (name) => scope(full(name)),
       parameter: (name, shape, initializer) =>
-        make(full(name), shape, initializer, options.trains(full(name))),
-      buffer: (name, shape, initializer) => make(full(name), shape, initializer, false),
+        make({ name: full(name), shape, initializer, trained: options.trains(full(name)) }),
+      buffer: (name, shape, initializer) =>
+        make({ name: full(name), shape, initializer, trained: false, optional: true }),
       build: (make) => atSite(path, make),
     }
   }

@@ -174,6 +174,7 @@ function newLinear(_: T5Config, width: number, variant: Variant): LinearStart {
 
 export const t5 = defineArchitecture<T5Config>({
   name: 't5',
+  prefix: '',
   readConfig: readT5Config,
   writeConfig: writeT5Config,
   build: (c, root): BackboneModel => ({

@@ -24,6 +24,7 @@ import {
   openModelFolder,
   openSafetensors,
   overlay,
+  renamed,
   requireTensors,
   writeSafetensors,
 } from '../weights/index.js'
@@ -73,8 +74,38 @@ function folderBackbone(name: string, { cache }: { readonly cache: string }): Ba
   }
   const folder = openModelFolder(path)
   const config = readBackboneConfig(folder.config, join(folder.path, 'config.json'))
-  requireTensors(name, backboneParameters(config), folder.checkpoint)
-  return { name, config, weights: asFloat32(folder.checkpoint, cache), tokenizerFile: folder.tokenizerFile }
+  const wanted = backboneParameters(config)
+  const { prefix } = architectureOf(config)
+  const whole = withBuffers(withPrefix(folder.checkpoint, prefix), wanted, cache)
+  requireTensors(name, wanted, whole)
+  return { name, config, weights: asFloat32(whole, cache), tokenizerFile: folder.tokenizerFile }
+}
+
+/** Names as the model with its head has them. */
+function withPrefix(checkpoint: Checkpoint, prefix: string): Checkpoint {
+  const isBare = ![...checkpoint.tensors.keys()].some((name) => name.startsWith(prefix))
+  return isBare ? renamed(checkpoint, (name) => `${prefix}${name}`) : checkpoint
+}
+
+/** What a checkpoint may lack is written into the cache, once. */
+function withBuffers(checkpoint: Checkpoint, wanted: readonly ParameterSpec[], cache: string): Checkpoint {
+  const lacking = wanted.filter(({ name, optional }) => optional && !checkpoint.tensors.has(name))
+  const files = lacking.map((spec) => {
+    const file = `${spec.name}-${spec.shape.join('x')}.safetensors`
+    return cachedFile(join(cache, 'buffers'), file, (aside) => writeStart(aside, [spec], 0))
+  })
+  return files.length === 0 ? checkpoint : overlay(checkpoint, ...files.map(openSafetensors))
+}
+
+/** Start values of parameters, as a file. */
+function writeStart(path: string, specs: readonly ParameterSpec[], seed: number): void {
+  writeSafetensors(
+    path,
+    specs.map((spec) => ({
+      ...{ name: spec.name, dtype: 'F32' as const, shape: spec.shape },
+      data: () => initialised(spec, seed),
+    })),
+  )
 }
 
 function randomBackbone(
@@ -92,15 +123,7 @@ function randomBackbone(
     const specs = backboneParameters(config)
     const bytes = specs.reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
     onWrite?.(`${name}: writing ${humanBytes(bytes)} of seeded weights into ${cache}, once`)
-    writeSafetensors(
-      aside,
-      specs.map((spec) => ({
-        name: spec.name,
-        dtype: 'F32' as const,
-        shape: spec.shape,
-        data: () => initialised(spec, seed),
-      })),
-    )
+    writeStart(aside, specs, seed)
   })
   return { name, config, weights: openSafetensors(path), tokenizerFile: undefined }
 }

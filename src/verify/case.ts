@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
-import { type Checkpoint, openCheckpoint, openSafetensors, overlay } from '../weights/index.js'
+import { type Checkpoint, openCheckpoint, openSafetensors, overlay, renamed } from '../weights/index.js'
 import type { Values } from './values.js'
 
 const section = z.record(z.string(), z.unknown())
@@ -86,22 +86,6 @@ function only(checkpoint: Checkpoint, start: RegExp): Checkpoint {
 /** All tensors; a prefix is taken off where it stands. */
 function withoutPrefix(checkpoint: Checkpoint, prefix: string): Checkpoint {
   return renamed(checkpoint, (name) => (name.startsWith(prefix) ? name.slice(prefix.length) : name))
-}
-
-function renamed(checkpoint: Checkpoint, rename: (name: string) => string | undefined): Checkpoint {
-  const originals = new Map<string, string>()
-  for (const name of checkpoint.tensors.keys()) {
-    const to = rename(name)
-    if (to !== undefined) originals.set(to, name)
-  }
-  const original = (name: string) => originals.get(name) ?? name
-  return {
-    files: checkpoint.files,
-    tensors: new Map([...originals].map(([to, name]) => [to, checkpoint.tensors.get(name)!])),
-    read: (name) => checkpoint.read(original(name)),
-    readFloat32: (name) => checkpoint.readFloat32(original(name)),
-    float32Chunks: (name) => checkpoint.float32Chunks(original(name)),
-  }
 }
 
 /** A tensor of a case; integers stay integers. @throws {UserError} there is none of that name */

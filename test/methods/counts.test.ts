@@ -45,7 +45,8 @@ describe('pictures and text, features of 2048 (vl-model.md §6.6)', () => {
     ['bart', 'bitfit', {}, 1_708_800, 141_156_864],
     ['bart', 'prompt', {}, 2_843_936, 142_417_952],
   ])('%s %s %j', (type, method, options, trained, all) => {
-    const config = configOf(...size[type])
+    const [name, vocabulary] = size[type]
+    const config = configOf(name, vocabulary)
     const vision = {
       ...visualEmbeddingDefaults,
       norm: architectureOf(config).norm,

@@ -23,4 +23,6 @@ export const tinyBart = {
   encoder_ffn_dim: 28,
   decoder_ffn_dim: 32,
   max_position_embeddings: 20,
+  /** Wide enough for logits that differ. */
+  init_std: 0.3,
 }
