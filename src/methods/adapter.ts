@@ -4,20 +4,19 @@
  */
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
-import { add, layerNorm, matMul, relu, type Tensor } from '../graph/index.js'
+import { add, relu, type Tensor } from '../graph/index.js'
 import {
-  filled,
+  addedLinear,
+  centreNorm,
   geluNew,
   headName,
-  type LinearStart,
-  newLinear,
   placeOf,
   type Scope,
   type Sublayer,
   swish,
 } from '../models/index.js'
 import { joint } from './joint.js'
-import { defineMethod, type MethodSetting, weightSets } from './method.js'
+import { defineMethod, type MethodSetting, weightsOfTask } from './method.js'
 import { addedLayers, isAdded, isVisual, mayTrain, trainableLayers } from './trainable.js'
 
 const nonLinearities = { gelu_new: geluNew, swish, relu } as const
@@ -76,12 +75,10 @@ export const adapter = defineMethod<Options>({
         `--reduction ${given.reductionFactor} leaves nothing of a width of ${config.dModel}: use ${config.dModel} or less`,
       )
     }
-    const [down, up] = [config.dModel, width].map((from) => newLinear(config, from, given.variant))
-    const start = { down: down!, up: up! }
     return {
       sublayer(y, { at, kind }) {
         const name = adapterName(at, kind, setting)
-        return name === undefined ? y : adapted(y, at.at(name), width, start, setting)
+        return name === undefined ? y : adapted(y, at.at(name), width, setting)
       },
     }
   },
@@ -102,36 +99,17 @@ function adapterName(
   return 'adapter_controller'
 }
 
-type Starts = Readonly<Record<'down' | 'up', LinearStart>>
-
-function adapted(
-  y: Tensor,
-  at: Scope,
-  width: number,
-  start: Starts,
-  setting: MethodSetting<Options>,
-): Tensor {
+function adapted(y: Tensor, at: Scope, width: number, setting: MethodSetting<Options>): Tensor {
   const { options: given, config } = setting
-  const norm = (x: Tensor, name: string) => {
-    const [weight, bias] = ['weight', 'bias'].map((part, i) =>
-      at.at(name).parameter(part, [config.dModel], filled(1 - i)),
-    )
-    return layerNorm(x, weight!, bias!, epsilon)
-  }
-  const { task, tasks } = weightSets(setting, given.perTask)
-  const x = given.normBefore ? norm(y, 'pre_layer_norm') : y
-  const sets = tasks.map((name) => {
+  const { variant, nonLinearity, normBefore, normAfter } = given
+  const x = normBefore ? centreNorm(y, at.at('pre_layer_norm'), epsilon) : y
+  const bottleneck = weightsOfTask(setting, given.perTask, (name) => {
     const own = at.at(`adapters.${name}`)
-    const down = projection(own.at('down_sampler'), config.dModel, width, start.down)
-    const up = projection(own.at('up_sampler'), width, config.dModel, start.up)
-    return [name, (z: Tensor) => up(nonLinearities[given.nonLinearity](down(z)))] as const
+    const sizes = { from: config.dModel, to: width }
+    const down = addedLinear(own.at('down_sampler'), sizes, { config, variant })
+    const up = addedLinear(own.at('up_sampler'), { from: width, to: config.dModel }, { config, variant })
+    return (rows: Tensor) => up(nonLinearities[nonLinearity](down(rows)))
   })
-  const z = at.build(() => new Map(sets).get(task)!(x))
-  return add(y, given.normAfter ? norm(z, 'post_layer_norm') : z)
-}
-
-function projection(at: Scope, from: number, to: number, start: LinearStart): (x: Tensor) => Tensor {
-  const weight = at.parameter('weight', [to, from], start.weight)
-  const bias = at.parameter('bias', [to], start.bias)
-  return (x) => add(matMul(x, weight, { transposeB: true }), bias)
+  const z = at.build(() => bottleneck(x))
+  return add(y, normAfter ? centreNorm(z, at.at('post_layer_norm'), epsilon) : z)
 }

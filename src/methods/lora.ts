@@ -8,7 +8,7 @@ import { add, matMul } from '../graph/index.js'
 import { filled, headName, placeOf, uniform } from '../models/index.js'
 import { addedBiases } from './bitfit.js'
 import { joint } from './joint.js'
-import { defineMethod, weightSets } from './method.js'
+import { defineMethod, weightsOfTask } from './method.js'
 import { addedLayers, isAdded, isVisual, mayTrain, trainableLayers } from './trainable.js'
 
 const targets = z.enum(['query', 'key', 'value', 'output', 'feedForwardIn', 'feedForwardOut'])
@@ -44,9 +44,8 @@ export const lora = defineMethod<Options>({
   },
   sites(setting) {
     const { options: given } = setting
-    const { variant, rank, alpha, dropout } = given
+    const { variant, rank, alpha, dropout, perTask } = given
     const biases = (given.addBiases ?? variant === 'text') ? addedBiases({ variant, zeroStart: true }) : {}
-    const { task, tasks } = weightSets(setting, given.perTask)
     return {
       ...biases,
       linear(product, x, site) {
@@ -55,12 +54,10 @@ export const lora = defineMethod<Options>({
         const place = placeOf(at.path)
         if (!given.targets.some((target) => target === role) || !place || !isAdded(place, given)) return y
         const [width, out] = [x.shape.at(-1) as number, y.shape.at(-1) as number]
-        const sets = tasks.map((name) => {
-          const a = at.at('lora_As').parameter(name, [rank, width], uniform(width ** -0.5))
-          const b = at.at('lora_Bs').parameter(name, [out, rank], filled(0))
-          return [name, { a, b }] as const
-        })
-        const { a, b } = new Map(sets).get(task)!
+        const { a, b } = weightsOfTask(setting, perTask, (name) => ({
+          a: at.at('lora_As').parameter(name, [rank, width], uniform(width ** -0.5)),
+          b: at.at('lora_Bs').parameter(name, [out, rank], filled(0)),
+        }))
         const dropped = dropout > 0 ? at.dropout(x, dropout) : x
         const low = matMul(dropped, a, { transposeB: true })
         return add(y, matMul(low, b, { transposeB: true, alpha: alpha / rank }))

@@ -79,8 +79,13 @@ export function defineMethod<O>(method: Method<O>): Method {
   return method as unknown as Method
 }
 
-/** Whose weights a batch uses, and all that there are: those of its task, or one set under the first task's name. */
-export function weightSets({ task, tasks }: TaskNames, perTask: boolean): TaskNames {
+/**
+ * Weights that a method adds: one set under the first task's name, or one a task.
+ *
+ * @param make makes the weights under a task's name
+ * @returns those of the batch's task; the others are made too, and get no gradient
+ */
+export function weightsOfTask<T>({ task, tasks }: TaskNames, perTask: boolean, make: (name: string) => T): T {
   const [first = task] = tasks
-  return perTask ? { task, tasks } : { task: first, tasks: [first] }
+  return perTask ? new Map(tasks.map((name) => [name, make(name)])).get(task)! : make(first)
 }

@@ -5,10 +5,10 @@
  */
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
-import { add, expand, matMul, reshape, type Tensor, tanh } from '../graph/index.js'
+import { add, expand, reshape, type Tensor, tanh } from '../graph/index.js'
 import {
+  addedLinear,
   type KeyValues,
-  newLinear,
   newTable,
   normal,
   ownBias,
@@ -17,7 +17,7 @@ import {
   uniform,
 } from '../models/index.js'
 import { decode, encode } from './joint.js'
-import { defineMethod, type MethodContext, weightSets } from './method.js'
+import { defineMethod, type MethodContext, weightsOfTask } from './method.js'
 import { isVisual } from './trainable.js'
 
 const options = z.strictObject({
@@ -87,23 +87,14 @@ function decoderPast(context: Context, ids: Tensor): readonly KeyValues[] | unde
 /** P = W₃ tanh(W₁ E) of the task's own table, [length, d]; the reference's names. */
 function made(context: Context, at: Scope, length: number): Tensor {
   const { config, options: given } = context
-  const { task, tasks } = weightSets(context, given.perTask)
-  const sets = tasks.map((name) => {
+  const { variant, promptWidth: between, perTask } = given
+  return weightsOfTask(context, perTask, (name) => {
     const own = at.at(`prompt_modules.prompts.${name}.prefix_embedding`)
     const table = own.at(0).parameter('weight', [length, config.dModel], newTable(config))
-    const layer = (index: number, from: number, to: number) => {
-      const start = newLinear(config, from, given.variant)
-      const weight = own.at(index).parameter('weight', [to, from], start.weight)
-      const bias = own.at(index).parameter('bias', [to], start.bias)
-      return (x: Tensor) => add(matMul(x, weight, { transposeB: true }), bias)
-    }
-    const [wide, narrow] = [
-      layer(1, config.dModel, given.promptWidth),
-      layer(3, given.promptWidth, config.dModel),
-    ]
-    return [name, () => narrow(tanh(wide(table)))] as const
+    const wide = addedLinear(own.at(1), { from: config.dModel, to: between }, { config, variant })
+    const narrow = addedLinear(own.at(3), { from: between, to: config.dModel }, { config, variant })
+    return narrow(tanh(wide(table)))
   })
-  return new Map(sets).get(task)!()
 }
 
 /** The same rows for every sample: [length, d] → [batch, length, d]. */

@@ -1,6 +1,6 @@
 /** The table of architectures, by Hugging Face's `model_type`. A new one is one file and one line here. */
 import { registry, UserError } from '../base/index.js'
-import type { BackboneConfig, BackboneModel, LinearStart, Variant } from './backbone.js'
+import type { BackboneConfig, BackboneModel } from './backbone.js'
 import { bart } from './bart.js'
 import type { Initializer, Scope } from './scope.js'
 import { t5 } from './t5.js'
@@ -33,11 +33,6 @@ export function backboneModel(config: BackboneConfig, root: Scope): BackboneMode
 /** Name of the weight that makes logits; a tied one is the token table. */
 export function headName(config: BackboneConfig): string {
   return architectureOf(config).headName(config)
-}
-
-/** How a linear layer that is added to a backbone starts. @param width of its input */
-export function newLinear(config: BackboneConfig, width: number, variant: Variant): LinearStart {
-  return architectureOf(config).newLinear(config, width, variant)
 }
 
 /** How rows of a table that is added to a backbone start. */

@@ -1,7 +1,7 @@
 /** A classifier over an encoder's states, as Hugging Face's BART has it (Lewis et al. 2020, §3.1). */
 import { add, argMax, cast, equal, matMul, range, reshape, type Tensor, tanh, where } from '../graph/index.js'
+import { addedLinear } from './added.js'
 import type { BackboneConfig } from './backbone.js'
-import { newLinear } from './backbones.js'
 import type { Scope } from './scope.js'
 
 export interface Classifier {
@@ -22,15 +22,11 @@ export function classify(
   at: Scope,
   { labels, config }: Classifier & { readonly config: BackboneConfig },
 ): Tensor {
-  const linear = (x: Tensor, layer: Scope, out: number) => {
-    const width = x.shape[1] as number
-    const start = newLinear(config, width, 'text')
-    const product = matMul(x, layer.parameter('weight', [out, width], start.weight), { transposeB: true })
-    return add(product, layer.parameter('bias', [out], start.bias))
-  }
+  const linear = (x: Tensor, name: string, to: number) =>
+    addedLinear(at.at(name), { from: config.dModel, to }, { config, variant: 'text' })(x)
   const read = at.dropout(lastEnd(states, ids, config.eosTokenId)) //               b d
-  const hidden = at.dropout(tanh(linear(read, at.at('dense'), config.dModel)))
-  return linear(hidden, at.at('out_proj'), labels)
+  const hidden = at.dropout(tanh(linear(read, 'dense', config.dModel)))
+  return linear(hidden, 'out_proj', labels)
 }
 
 /** The rows [b, d] of the last places where `end` stands. */

@@ -1,9 +1,9 @@
+export { addedLinear } from './added.js'
 export { architectures } from './architectures.js'
 export {
   type BackboneConfig,
   type BackboneModel,
   type BackboneStack,
-  type LinearStart,
   ownBias,
   type Rows,
   runStack,
@@ -13,7 +13,6 @@ export {
   architectureOf,
   backboneModel,
   headName,
-  newLinear,
   newTable,
   readBackboneConfig,
 } from './backbones.js'

@@ -22,8 +22,8 @@ import {
   sub,
   type Tensor,
 } from '../graph/index.js'
+import { addedLinear } from './added.js'
 import type { BackboneConfig, BackboneStack, Variant } from './backbone.js'
-import { newLinear } from './backbones.js'
 import type { BlockSizes, CrossAttention } from './layers.js'
 import { filled, type Scope } from './scope.js'
 
@@ -75,10 +75,8 @@ export function ladderSizes(
 /** A projection between the backbone's width and the ladder's; r = 1 needs none. */
 export function sample(x: Tensor, at: Scope, out: number, { options, config }: LadderContext): Tensor {
   if (options.reductionFactor === 1) return x
-  const width = x.shape.at(-1) as number
-  const start = newLinear(config, width, options.variant)
-  const y = matMul(x, at.parameter('weight', [out, width], start.weight), { transposeB: true })
-  return options.samplingBias ? add(y, at.parameter('bias', [out], start.bias)) : y
+  const { variant, samplingBias: bias } = options
+  return addedLinear(at, { from: x.shape.at(-1) as number, to: out }, { config, variant, bias })(x)
 }
 
 /** Averages over the windows ⌊j·d/s⌋ … ⌈(j+1)·d/s⌉ − 1 of the width, as a product with a constant matrix. */

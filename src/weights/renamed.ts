@@ -10,7 +10,9 @@ export function renamed(checkpoint: Checkpoint, rename: (name: string) => string
   const original = (name: string) => originals.get(name) ?? name
   return {
     files: checkpoint.files,
-    tensors: new Map([...originals].map(([to, name]) => [to, { ...checkpoint.tensors.get(name)!, name: to }])),
+    tensors: new Map(
+      [...originals].map(([to, name]) => [to, { ...checkpoint.tensors.get(name)!, name: to }]),
+    ),
     read: (name) => checkpoint.read(original(name)),
     readFloat32: (name) => checkpoint.readFloat32(original(name)),
     float32Chunks: (name) => checkpoint.float32Chunks(original(name)),

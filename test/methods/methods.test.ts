@@ -2,9 +2,20 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { UserError } from '../../src/base/index.js'
+import { printGraph } from '../../src/graph/index.js'
 import { methods } from '../../src/methods/index.js'
+import { nativeRuntime, type Tensors } from '../../src/runtime/index.js'
 import type { Backbone } from '../../src/training/backbone.js'
-import { gradientGraph, type ModelSpec, modelParameters } from '../../src/training/graphs.js'
+import { batchFeeds } from '../../src/training/feeds.js'
+import {
+  decodeGraph,
+  encodeGraph,
+  gradientGraph,
+  type ModelSpec,
+  modelParameters,
+} from '../../src/training/graphs.js'
+import { ParameterStore } from '../../src/training/parameters.js'
+import { openSession, startValues } from '../../src/training/weights.js'
 import { changed, randomBatch, snapshot, specOf, tinyBartBackbone, tinyT5, trainerOf } from '../support/t5.js'
 import { digest } from '../support/weights.js'
 
@@ -77,19 +88,66 @@ describe.each(table)('$method on $type, variant $variant', (row) => {
     expect(digest(readFileSync(file))).toBe(before)
   })
 
-  test('no node of a site that the method does not use is in the graph', () => {
+  test('prediction computes what training computes', async () => {
     const backbone = open(row.type)
-    const nodes = (spec: ModelSpec) => {
-      const frozen: ModelSpec = { ...spec, method: { ...spec.method, trains: () => false } }
-      return gradientGraph(frozen).parameters.length
+    const spec = specFor(backbone, row)
+    const batch = batchFor(spec)
+    const built = {
+      gradients: gradientGraph(spec, { extra: ({ logits }) => ({ logits }) }),
+      ...{ encoder: encodeGraph(spec), decoder: decodeGraph(spec) },
     }
-    const plain = nodes(specOf(backbone.config, 'full', {}, { vision: row.variant === 'vision' }))
-    const own = modelParameters(specFor(backbone, row)).filter(
-      ({ name }) => !backbone.weights.tensors.has(name) && !name.includes('visual_embedding'),
+    const store = new ParameterStore(
+      modelParameters(spec)
+        .filter(({ trained }) => trained)
+        .map((parameter) => ({ ...parameter, decays: true })),
     )
-    const visualBiases = row.method === 'bitfit' && row.type === 't5' && row.variant === 'vision' ? 2 : 0
-    expect(nodes(specFor(backbone, row))).toBe(plain + own.length + visualBiases)
+    startValues(store, modelParameters(spec), backbone.weights, 3)
+    const values = Object.fromEntries([...store.parameters].map(([name, { value }]) => [name, value]))
+    const run = async (name: keyof typeof built, feeds: Tensors) => {
+      const session = await openSession(built[name], backbone.weights, { runtime: nativeRuntime, threads: 2 })
+      try {
+        return await session.run({ ...feeds, ...values })
+      } finally {
+        session.close()
+      }
+    }
+    const feeds = batchFeeds(batch)
+    const { logits } = await run('gradients', feeds)
+    const state = await run('encoder', feeds)
+    const predicted = (await run('decoder', { ...feeds, ...state })).logits!.floats
+    const vocabulary = predicted.length / batch.batch
+    const last = Array.from({ length: batch.batch }, (_, sample) => {
+      const end = (sample + 1) * batch.target * vocabulary
+      return [...logits!.floats.subarray(end - vocabulary, end)]
+    }).flat()
+    const largest = Math.max(...last.map(Math.abs))
+    const off = Math.max(...last.map((value, i) => Math.abs(value - predicted[i]!)))
+    expect(off).toBeLessThan(1e-5 * largest)
   })
+})
+
+test.each(['t5', 'bart'])('sites that a method does not use leave no trace in the graph of %s', (type) => {
+  const { config } = open(type)
+  const frozen = (method: string, options: Given) => {
+    const spec = specOf(config, method, options)
+    return printGraph(encodeGraph({ ...spec, method: { ...spec.method, trains: () => false } }).graph)
+  }
+  const plain = frozen('full', {})
+  expect(frozen('lora', { targets: [] })).toBe(plain)
+  expect(frozen('adapter', { encoderAddedLayers: [] })).toBe(plain)
+  if (type === 'bart') expect(frozen('bitfit', {})).toBe(plain)
+  expect(frozen('lora', {})).not.toBe(plain)
+})
+
+test('prompts in front of BART’s decoder are part of prediction, and of the loss', async () => {
+  const backbone = tinyBartBackbone()
+  const loss = (decoderPromptLength: number) =>
+    lossOf(specFor(backbone, { method: 'prompt', variant: 'vision' }, { decoderPromptLength }), backbone)
+  expect(await loss(2)).not.toBe(await loss(0))
+  const spec = specFor(backbone, { method: 'prompt', variant: 'vision' }, { decoderPromptLength: 2 })
+  expect([...decodeGraph(spec).graph.inputs.keys()]).toContain(
+    'model.prompt_modules.prompts.default.prefix_embedding.0.weight',
+  )
 })
 
 describe('lora starts as the backbone', () => {
