@@ -9,18 +9,16 @@ import {
   concat,
   type Dim,
   gather,
-  layerNorm,
   matMul,
   mul,
   range,
   relu,
   reshape,
-  rmsNorm,
   slice,
   sub,
   type Tensor,
 } from '../src/graph/index.js'
-import { filled, normal, type Scope, uniform } from '../src/models/index.js'
+import { centreNorm, filled, normal, type Scope, scaleNorm, uniform } from '../src/models/index.js'
 
 export interface VisualEmbeddingOptions {
   readonly featDim: number
@@ -31,6 +29,8 @@ export interface VisualEmbeddingOptions {
   /** Further layers of Linear, ReLU and norm (T5). */
   readonly additionalVisualEmbeddingLayers: number
   readonly nImages: number
+  /** Pictures pass what embeddings of text pass on their way into the encoder: BART's norm. */
+  readonly shareVisLangLayerNorm: boolean
   /** T5's norm (`rms`) or BART's (`layer`), with its start values. */
   readonly norm: 'rms' | 'layer'
   readonly dModel: number
@@ -42,6 +42,7 @@ export const visualEmbeddingDefaults = {
   useVisOrderEmbedding: true,
   additionalVisualEmbeddingLayers: 0,
   nImages: 2,
+  shareVisLangLayerNorm: false,
   norm: 'rms',
 } as const
 
@@ -80,10 +81,8 @@ function linear(x: Tensor, at: Scope, { dModel, norm: kind }: VisualEmbeddingOpt
   return add(matMul(x, weight, { transposeB: true }), at.parameter('bias', [dModel], start[1]!))
 }
 
-function norm(x: Tensor, at: Scope, { dModel, norm: kind }: VisualEmbeddingOptions): Tensor {
-  const weight = at.parameter('weight', [dModel], filled(1))
-  if (kind === 'rms') return rmsNorm(x, weight, epsilons.rms)
-  return layerNorm(x, weight, at.parameter('bias', [dModel], filled(0)), epsilons.layer)
+function norm(x: Tensor, at: Scope, { norm: kind }: VisualEmbeddingOptions): Tensor {
+  return kind === 'rms' ? scaleNorm(x, at, epsilons.rms) : centreNorm(x, at, epsilons.layer)
 }
 
 /** Linear [norm], then `additionalVisualEmbeddingLayers` times Linear, ReLU [, norm], numbered through. */

@@ -3,7 +3,7 @@
 import { corpusDocument } from '../../dist/datasets/world/index.js'
 import { Random } from '../../dist/src/base/index.js'
 import { methods } from '../../dist/src/methods/index.js'
-import { readT5Config } from '../../dist/src/models/index.js'
+import { readBackboneConfig } from '../../dist/src/models/index.js'
 import { collate, stepTotals } from '../../dist/src/tasks/index.js'
 import { openTokenizer } from '../../dist/src/text/index.js'
 import { Trainer } from '../../dist/src/training/index.js'
@@ -29,7 +29,7 @@ export async function pretrainT5({ folder, steps, seed, threads, log }) {
   const json = configOf(tokenizer.vocabularySize)
   const method = methods.get('full')
   const trainer = await Trainer.create({
-    spec: { config: readT5Config(json, 't5'), method, options: method.options.parse({}), dropout: 0 },
+    spec: { config: readBackboneConfig(json, 't5'), method, options: method.options.parse({}), dropout: 0 },
     weights: noCheckpoint,
     optimizer: { name: 'adamw', options: { weightDecay: 0 } },
     maxGradNorm: 1,

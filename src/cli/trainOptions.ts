@@ -45,7 +45,8 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
   backbone: {
     group: model,
     kind: kinds.text,
-    describe: 'a Hugging Face folder, or random:NAME (random:t5-base): seeded weights of that shape',
+    describe:
+      'a Hugging Face folder of T5 or BART, or random:NAME (random:t5-base): seeded weights of that shape',
   },
   tokenizer: {
     group: model,
@@ -122,7 +123,20 @@ export const methodRows: readonly MethodRow[] = [
     name: 'reduction',
     field: 'reductionFactor',
     kind: kinds.whole,
-    describe: "the backbone's width divided by the ladder's",
+    describe: "the backbone's width divided by the ladder's, or by an adapter's",
+  },
+  { name: 'rank', field: 'rank', kind: kinds.whole, describe: 'rank of the updates' },
+  {
+    name: 'prompt-length',
+    field: 'promptLength',
+    kind: kinds.wholeFromZero,
+    describe: 'rows in front of the text',
+  },
+  {
+    name: 'unfreeze-layer-norms',
+    field: 'unfreezeLayerNorms',
+    kind: kinds.flag,
+    describe: "train the backbone's norms too (on|off); without it as the paper's code does",
   },
   { name: 'gates', field: 'gate', kind: kinds.choice, describe: 'how a tap and the ladder are mixed' },
   {

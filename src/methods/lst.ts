@@ -7,10 +7,8 @@ import { z } from 'zod'
 import { UserError } from '../base/index.js'
 import {
   concat,
-  type Dim,
   detach,
   exp,
-  fill,
   gather,
   logSoftmax,
   matMul,
@@ -20,12 +18,10 @@ import {
   type Tensor,
 } from '../graph/index.js'
 import {
-  decoderBias,
-  embed,
-  encoderBias,
+  type BackboneStack,
   filled,
   gateOf,
-  head,
+  headName,
   type LadderContext,
   type LadderOptions,
   type LadderStack,
@@ -33,15 +29,16 @@ import {
   learnedGate,
   mix,
   normal,
+  ownBias,
   runLadder,
   runStack,
-  type Stack,
   sample,
 } from '../models/index.js'
-import { backboneDecoderBias, backboneTable, crossAttention, headName, stackOf, wanted } from './backbone.js'
+import { wanted, withPictures } from './joint.js'
 import { type DecoderOutput, defineMethod, type MethodContext } from './method.js'
+import { layerList } from './trainable.js'
 
-const layers = z.array(z.int().nonnegative()).nullable().default(null)
+const layers = layerList.default(null)
 
 const options = z.strictObject({
   variant: z.enum(['vision', 'text']).default('vision'),
@@ -61,6 +58,8 @@ const options = z.strictObject({
   freezeOwnHead: z.boolean().default(false),
   /** Train the backbone's head (and with it, if tied, its embedding). */
   unfreezeHead: z.boolean().default(false),
+  /** Leave a classifier as it starts. */
+  freezeClassifier: z.boolean().default(false),
   /** Weight of the divergence from the backbone's own sharpened predictions. */
   lambdaDistill: z.number().nonnegative().default(0),
   lambdaLabel: z.number().nonnegative().default(1),
@@ -83,27 +82,33 @@ export const lst = defineMethod<Options>({
   name: 'lst',
   summary: 'a small ladder beside the frozen backbone trains; no gradient enters the backbone',
   options,
-  trains(name, { freezeOwnHead, unfreezeHead }, config) {
+  trains(name, { freezeOwnHead, unfreezeHead, freezeClassifier }, config) {
+    if (name.startsWith('classification_head.')) return !freezeClassifier
     if (freezeOwnHead && name.startsWith('side_lm_head')) return false
     if (unfreezeHead && name === headName(config)) return true
     return name.includes('side') || name.includes('visual_embedding')
   },
   encode({ inputIds, attentionMask, visual }, context) {
-    const { root, config, trace } = context
-    const stack = stackOf('encoder', config)
+    const { model, trace, options: given, config } = context
+    const { encoder } = model
     const pictureRows = visual?.shape[1] ?? 0
-    if (visual && context.options.ownHead) {
+    if (visual && given.ownHead) {
       throw new UserError('method lst: "ownHead" is for text alone: leave it out of a task with pictures')
     }
-    const bias = encoderBias(backboneTable(root, stack, config), attentionMask, 0)
+    if (given.ownHead && config.modelType !== 't5') {
+      throw new UserError(
+        `method lst: "ownHead" is for T5 alone, and the backbone is ${config.modelType}: leave it out`,
+      )
+    }
+    const bias = ownBias(encoder, { textMask: attentionMask, pictureRows: 0 })
     const taps: Tensor[] = []
-    const embedding = embed(root, config, inputIds)
-    const hiddenStates = runStack(embedding, { root, stack, config, bias, onBlock: (h) => taps.push(h) })
+    const embedding = encoder.enter(encoder.embed(inputIds))
+    const hiddenStates = runStack(embedding, encoder, { bias, onBlock: (h) => taps.push(h) })
     trace?.('encoder', hiddenStates)
-    const start = ladderStart(inputIds, visual ? concat([embedding, visual], 1) : embedding, stack, context)
+    const start = ladderStart(inputIds, visual ? concat([embedding, visual], 1) : embedding, encoder, context)
     const sideStates = climb(start, context, {
-      ...{ stack, taps, pictureRows },
-      biasOf: (table) => encoderBias(table, attentionMask, pictureRows),
+      ...{ stack: encoder, taps, pictureRows },
+      biasOf: (table) => encoder.selfBias({ textMask: attentionMask, pictureRows }, table),
       backboneBias: bias,
     })
     trace?.('side_encoder', sideStates)
@@ -113,26 +118,27 @@ export const lst = defineMethod<Options>({
     }
   },
   decode(state, decoderInputIds, context) {
-    const { root, config, trace } = context
-    const stack = stackOf('decoder', config)
+    const { model, trace } = context
+    const { decoder } = model
     const length = decoderInputIds.shape[1]!
-    const bias = backboneDecoderBias(root, config, length)
+    const bias = ownBias(decoder, { length })
     const taps: Tensor[] = []
-    const embedding = embed(root, config, decoderInputIds)
-    const hiddenStates = runStack(embedding, {
-      ...{ root, stack, config, bias },
-      cross: crossAttention(state.encoderHiddenStates!, state.encoderMask!),
+    const embedding = decoder.enter(decoder.embed(decoderInputIds))
+    const hiddenStates = runStack(embedding, decoder, {
+      bias,
+      cross: { memory: state.encoderHiddenStates!, bias: model.crossBias(state.encoderMask!) },
       onBlock: (h) => taps.push(h),
     })
-    const sideStates = climb(ladderStart(decoderInputIds, embedding, stack, context), context, {
-      ...{ stack, taps, pictureRows: 0 },
-      biasOf: (table) => decoderBias(table, length),
+    const sideStates = climb(ladderStart(decoderInputIds, embedding, decoder, context), context, {
+      ...{ stack: decoder, taps, pictureRows: 0 },
+      biasOf: (table) => decoder.selfBias({ length }, table),
       backboneBias: bias,
-      cross: crossAttention(state.sideHiddenStates!, state.sideMask!),
+      cross: { memory: state.sideHiddenStates!, bias: model.crossBias(state.sideMask!) },
     })
     trace?.('side_decoder', sideStates)
     return predict(wanted(hiddenStates, context), wanted(sideStates, context), context)
   },
+  classified: ({ sideHiddenStates }, context) => scaledUp(sideHiddenStates!, context),
   schedules({ gate, variant }, epoch, epochs) {
     if (!scheduled({ gate, variant })) return {}
     if (gate === 'schedule-hyperbolic') return { [gateInput]: Math.min(0.9, Math.max(0.1, 1 / (1 + epoch))) }
@@ -157,11 +163,11 @@ function ladderContext({ root, config, options, inputs }: Context): LadderContex
 }
 
 /** What the ladder starts from: embeddings scaled down, or its own embedding of the tokens. */
-function ladderStart(ids: Tensor, embedding: Tensor, stack: Stack, context: Context): Tensor {
+function ladderStart(ids: Tensor, embedding: Tensor, stack: BackboneStack, context: Context): Tensor {
   const { root, config, options, trace } = context
   const ladder = ladderContext(context)
-  const { dModel } = ladderSizes(ladder)
-  const at = root.at(stack.name)
+  const { dModel } = ladderSizes(stack, ladder)
+  const { at } = stack
   const start = options.ownHead
     ? at.dropout(
         gather(
@@ -192,39 +198,35 @@ function climb(
   )
 }
 
-/** Picture rows are never masked. */
-function withPictures(mask: Tensor, pictureRows: Dim): Tensor {
-  return pictureRows === 0 ? mask : concat([mask, fill(1, [mask.shape[0]!, pictureRows], 'int64')], 1)
-}
-
 /** Logits from both decoders' last states, and the distillation loss where it is asked for. */
 function predict(hiddenStates: Tensor, sideStates: Tensor, context: Context): DecoderOutput {
-  const { root, config, options, trace } = context
+  const { root, model, options } = context
   const ladder = ladderContext(context)
   const logits = options.ownHead
     ? mix(
         ownLogits(sideStates, context),
-        head(root, config, hiddenStates),
+        model.head(hiddenStates),
         gateOf(root, 'side_lm_gate_params.0', ladder),
       )
-    : head(root, config, merged(hiddenStates, sideStates, context, ladder, trace))
+    : model.head(merged(hiddenStates, sideStates, context, ladder))
   if (options.lambdaDistill === 0) return { logits, labelFactor: options.lambdaLabel }
-  const penalty = mul(divergence(logits, head(root, config, hiddenStates)), options.lambdaDistill)
+  const penalty = mul(divergence(logits, model.head(hiddenStates)), options.lambdaDistill)
   return { logits, labelFactor: options.lambdaLabel, penalty }
 }
 
-function merged(
-  hiddenStates: Tensor,
-  sideStates: Tensor,
-  { root, config, options }: Context,
-  ladder: LadderContext,
-  trace: Context['trace'],
-): Tensor {
-  const up = sample(sideStates, root.at('side_final_upsample'), config.dModel, ladder)
-  trace?.('upsample', up)
-  return options.mergeLast
-    ? mix(up, hiddenStates, learnedGate(root, 'side_gate_params_merge_last', ladder))
+function merged(hiddenStates: Tensor, sideStates: Tensor, context: Context, ladder: LadderContext): Tensor {
+  const up = scaledUp(sideStates, context)
+  return context.options.mergeLast
+    ? mix(up, hiddenStates, learnedGate(context.root, 'side_gate_params_merge_last', ladder))
     : up
+}
+
+/** The ladder's states at the backbone's width. */
+function scaledUp(sideStates: Tensor, context: Context): Tensor {
+  const { root, config, trace } = context
+  const up = sample(sideStates, root.at('side_final_upsample'), config.dModel, ladderContext(context))
+  trace?.('upsample', up)
+  return up
 }
 
 /** Reference: the own head scales by d^−½ of the backbone's width, and a scalar `side_lm_gate` is never used. */

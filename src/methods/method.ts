@@ -1,13 +1,26 @@
 /** What a method of fine-tuning is: one file with its options, what it trains, and how the model runs under it. */
 import type { z } from 'zod'
 import type { Tensor } from '../graph/index.js'
-import type { Scope, T5Config } from '../models/index.js'
+import type { BackboneConfig, BackboneModel, Scope, Sites } from '../models/index.js'
+
+/** The tasks of a run by name, for methods that add weights a task. */
+export interface TaskNames {
+  /** Whose batch this graph is for. */
+  readonly task: string
+  /** All of the run, in order; `task` is one of them. */
+  readonly tasks: readonly string[]
+}
+
+/** What decides how a model is built. */
+export interface MethodSetting<O> extends TaskNames {
+  readonly config: BackboneConfig
+  readonly options: O
+}
 
 /** What a method's functions are given. */
-export interface MethodContext<O> {
+export interface MethodContext<O> extends MethodSetting<O> {
   readonly root: Scope
-  readonly config: T5Config
-  readonly options: O
+  readonly model: BackboneModel
   /** Value of each of the method's own inputs, by name. */
   readonly inputs: Readonly<Record<string, Tensor>>
   /** Only the last position's logits are wanted: [batch, 1, vocabulary]. */
@@ -43,10 +56,18 @@ export interface Method<O = unknown> {
   /** Names, defaults and limits of its options. */
   readonly options: z.ZodType<O>
   /** Whether the parameter of this name is trained. */
-  trains(name: string, options: O, config: T5Config): boolean
+  trains(name: string, options: O, config: BackboneConfig): boolean
+  /**
+   * What it changes inside the backbone.
+   *
+   * @throws {UserError} options that this backbone can't have
+   */
+  sites?(setting: MethodSetting<O>): Sites
   encode(inputs: EncoderInputs, context: MethodContext<O>): EncoderState
   /** @param decoderInputIds int64 [batch, target] */
   decode(state: EncoderState, decoderInputIds: Tensor, context: MethodContext<O>): DecoderOutput
+  /** The encoder's states [batch, text, d] that a classifier reads, where the method can have one. */
+  classified?(state: EncoderState, context: MethodContext<O>): Tensor
   /**
    * Scalars that the method is fed with, by name, as they stand in an epoch (from 0) of `epochs`.
    */
@@ -56,4 +77,15 @@ export interface Method<O = unknown> {
 /** Keeps the options' type inside a row while the registry holds rows of all kinds. */
 export function defineMethod<O>(method: Method<O>): Method {
   return method as unknown as Method
+}
+
+/**
+ * Weights that a method adds: one set under the first task's name, or one a task.
+ *
+ * @param make makes the weights under a task's name
+ * @returns those of the batch's task; the others are made too, and get no gradient
+ */
+export function weightsOfTask<T>({ task, tasks }: TaskNames, perTask: boolean, make: (name: string) => T): T {
+  const [first = task] = tasks
+  return perTask ? new Map(tasks.map((name) => [name, make(name)])).get(task)! : make(first)
 }

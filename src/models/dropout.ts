@@ -21,8 +21,8 @@ import {
   where,
 } from '../graph/index.js'
 
-/** Drops elements of x [batch, …]; every call is a site of its own. */
-export type DropoutSource = (x: Tensor) => Tensor
+/** Drops elements of x [batch, …]; every call is a site of its own, and may have a rate of its own. */
+export type DropoutSource = (x: Tensor, rate?: number) => Tensor
 
 export const noDropout: DropoutSource = (x) => x
 
@@ -39,10 +39,10 @@ export function hashedDropout(keys: Tensor, rate: number): DropoutSource {
     if (!counters.has(key)) counters.set(key, elementNumbers(shape))
     return counters.get(key)!
   }
-  return (x) => {
+  return (x, own = rate) => {
     site++
-    const keep = keepMask(keys, site, x.shape, rate, counterOf)
-    return mul(where(keep, x, 0), 1 / (1 - rate))
+    const keep = keepMask(keys, site, x.shape, own, counterOf)
+    return mul(where(keep, x, 0), 1 / (1 - own))
   }
 }
 

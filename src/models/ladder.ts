@@ -1,12 +1,11 @@
 /**
- * The ladder of Ladder Side-Tuning (Sung et al. 2022, §3): a small T5 beside the frozen one. It reads the output of
+ * The ladder of Ladder Side-Tuning (Sung et al. 2022, §3): a small backbone beside the frozen one. It reads the output of
  * every backbone block (a tap), scaled down to 1/r of the width, and nothing is ever propagated back into the
  * backbone. Weight names are the reference's.
  *
  * Shapes: b batch · n text + picture rows · t target · d backbone width · s ladder width d/r.
  */
 
-import { UserError } from '../base/index.js'
 import {
   add,
   concat,
@@ -23,18 +22,10 @@ import {
   sub,
   type Tensor,
 } from '../graph/index.js'
-import type { T5Config } from './config.js'
-import { filled, type Initializer, normal, type Scope, uniform } from './scope.js'
-import {
-  type BlockInitializers,
-  type BlockSizes,
-  biasTable,
-  block,
-  type CrossAttention,
-  norm,
-  type Stack,
-  t5Initializers,
-} from './t5.js'
+import { addedLinear } from './added.js'
+import type { BackboneConfig, BackboneStack, Variant } from './backbone.js'
+import type { BlockSizes, CrossAttention } from './layers.js'
+import { filled, type Scope } from './scope.js'
 
 export type Gate = 'learnable' | 'one' | 'none' | 'schedule'
 
@@ -61,57 +52,31 @@ export interface LadderOptions {
   /** Gate picture rows too, as the paper's code does although their tap is 0. */
   readonly gateImageRows: boolean
   /** Which code base decides how ladder weights start. */
-  readonly variant: 'vision' | 'text'
+  readonly variant: Variant
 }
 
 /** What the ladder gets from outside the model. */
 export interface LadderContext {
   readonly root: Scope
-  readonly config: T5Config
+  readonly config: BackboneConfig
   readonly options: LadderOptions
   /** The gate's value [] where a schedule sets it. */
   readonly scheduledGate?: Tensor
 }
 
-/** The ladder's own sizes and start values. @throws {UserError} a width that is divided down to nothing */
-export function ladderSizes({ config, options }: LadderContext): BlockSizes {
-  const { reductionFactor } = options
-  const narrowest = Math.min(config.dModel, config.dKv, config.dFf)
-  if (reductionFactor > narrowest) {
-    throw new UserError(
-      `--reduction ${reductionFactor} leaves nothing of a width of ${narrowest}: use ${narrowest} or less`,
-    )
-  }
-  const part = (size: number) => Math.floor(size / reductionFactor)
-  return {
-    ...config,
-    dModel: part(config.dModel),
-    dKv: part(config.dKv),
-    dFf: part(config.dFf),
-    initializers: options.variant === 'text' ? textInitializers : t5Initializers(config),
-  }
-}
-
-const textDeviation = 0.01
-const textInitializers: BlockInitializers = {
-  query: normal(textDeviation),
-  keyValue: normal(textDeviation),
-  output: normal(textDeviation),
-  feedForwardIn: normal(textDeviation),
-  feedForwardOut: normal(textDeviation),
-  positionBias: normal(1),
+/** Sizes of a stack of the ladder. @throws {UserError} a width that can't be divided so */
+export function ladderSizes(
+  stack: BackboneStack,
+  { options: { reductionFactor, variant } }: LadderContext,
+): BlockSizes {
+  return stack.sideSizes(reductionFactor, variant)
 }
 
 /** A projection between the backbone's width and the ladder's; r = 1 needs none. */
-export function sample(x: Tensor, at: Scope, out: number, { options }: LadderContext): Tensor {
+export function sample(x: Tensor, at: Scope, out: number, { options, config }: LadderContext): Tensor {
   if (options.reductionFactor === 1) return x
-  const width = x.shape.at(-1) as number
-  const [weightStart, biasStart]: [Initializer, Initializer] =
-    options.variant === 'text'
-      ? [normal(textDeviation), filled(0)]
-      : [uniform(width ** -0.5), uniform(width ** -0.5)]
-  const y = matMul(x, at.parameter('weight', [out, width], weightStart), { transposeB: true })
-  return options.samplingBias ? add(y, at.parameter('bias', [out], biasStart)) : y
+  const { variant, samplingBias: bias } = options
+  return addedLinear(at, { from: x.shape.at(-1) as number, to: out }, { config, variant, bias })(x)
 }
 
 /** Averages over the windows ⌊j·d/s⌋ … ⌈(j+1)·d/s⌉ − 1 of the width, as a product with a constant matrix. */
@@ -126,13 +91,13 @@ function averagePool(x: Tensor, out: number): Tensor {
 }
 
 /** A tap made ready to be mixed: normalised (if asked) and scaled down; [b, text, s]. */
-function scaleTap(tap: Tensor, layer: number, at: Scope, context: LadderContext): Tensor {
+function scaleTap(tap: Tensor, layer: number, stack: BackboneStack, context: LadderContext): Tensor {
   const { config, options } = context
-  const { dModel } = ladderSizes(context)
+  const { dModel } = ladderSizes(stack, context)
   const ones = () => constant(new Float32Array(config.dModel).fill(1), [config.dModel], 'float32')
   const x = options.tapNorm ? rmsNorm(tap, ones(), config.layerNormEpsilon) : tap
   if (options.downsamplePool) return averagePool(x, dModel)
-  return sample(x, at.at(`side_downsamples.${layer}`), dModel, context)
+  return sample(x, stack.at.at(`side_downsamples.${layer}`), dModel, context)
 }
 
 /**
@@ -174,7 +139,7 @@ function mixRows(
 }
 
 export interface LadderStack {
-  readonly stack: Stack
+  readonly stack: BackboneStack
   /** Backbone block outputs [b, text, d], one a layer. */
   readonly taps: readonly Tensor[]
   /** How many rows of the state follow the text. */
@@ -189,7 +154,7 @@ export interface LadderStack {
 }
 
 /** The layers of a stack that have a ladder block, in the order in which they were named. */
-function sideLayers({ name, layers }: Stack, options: LadderOptions): readonly number[] {
+function sideLayers({ name, layers }: BackboneStack, options: LadderOptions): readonly number[] {
   const named = name === 'encoder' ? options.encoderSideLayers : options.decoderSideLayers
   return named ?? Array.from({ length: layers }, (_, layer) => layer)
 }
@@ -198,15 +163,15 @@ function sideLayers({ name, layers }: Stack, options: LadderOptions): readonly n
  * Runs a stack of the ladder beside the backbone's taps.
  *
  * @param state [b, n, s], scaled down and dropped out by the caller
- * @returns [b, n, s] after the ladder's final norm
+ * @returns [b, n, s] after what ends the stack
  */
 export function runLadder(state: Tensor, run: LadderStack, context: LadderContext): Tensor {
   const { stack, taps, pictureRows, cross, trace } = run
-  const { root, config, options } = context
-  const at = root.at(stack.name)
-  const sizes = ladderSizes(context)
+  const { options } = context
+  const { at } = stack
+  const sizes = ladderSizes(stack, context)
   const named = sideLayers(stack, options)
-  const bias = ladderBias(run, at, sizes, config, named)
+  const bias = ladderBias(run, sizes, named)
   if (options.gate === 'learnable') {
     for (let layer = 0; layer < stack.layers; layer++) gateParameter(at, `side_gate_params.${layer}`, context)
   }
@@ -214,37 +179,32 @@ export function runLadder(state: Tensor, run: LadderStack, context: LadderContex
   for (const [layer, tap] of taps.entries()) {
     trace?.(`tap.${stack.name}.${layer}`, tap)
     if (!named.includes(layer)) continue
-    const t = scaleTap(tap, layer, at, context)
+    const t = scaleTap(tap, layer, stack, context)
     trace?.(`down.${stack.name}.${layer}`, t)
     const gate = gateOf(at, `side_gate_params.${layer}`, context)
     if (!options.residualAfter) s = mixRows(s, t, gate, pictureRows, context)
     trace?.(`side.${stack.name}.${layer}.in`, s)
     const own = layer > 0 && run.laterBias ? run.laterBias : bias
     trace?.(`side.${stack.name}.bias.${layer}`, own)
-    s = block(s, own, cross, at.at(`side_block.${layer}`), sizes)
+    s = stack.block(s, { at: at.at(`side_block.${layer}`), sizes, bias: own, cross })
     if (options.residualAfter) s = mixRows(s, t, gate, pictureRows, context)
     trace?.(`side.${stack.name}.${layer}`, s)
   }
-  const normed = norm(s, at.at('final_side_layer_norm'), config.layerNormEpsilon)
-  trace?.(`side.${stack.name}.norm`, normed)
-  return at.dropout(normed)
+  const finished = stack.finish(s, 'final_side_layer_norm')
+  trace?.(`side.${stack.name}.norm`, finished)
+  return finished
 }
 
 /**
  * The first layer *named* owns the position table, the first that *runs* makes the bias of all: lists out of order
  * lose it (reference; glue.md §3.1). With an own head only layer 0 has a table, and uses it alone.
  */
-function ladderBias(
-  run: LadderStack,
-  at: Scope,
-  sizes: BlockSizes,
-  c: T5Config,
-  named: readonly number[],
-): Tensor {
-  const owner = run.laterBias ? 0 : named[0]
-  if (owner === undefined || !named.includes(owner)) return run.biasOf(undefined)
-  const table = biasTable(at.at(`side_block.${owner}`), c.relativeAttentionNumBuckets, sizes)
-  return run.biasOf(owner === Math.min(...named) ? table : undefined)
+function ladderBias(run: LadderStack, sizes: BlockSizes, named: readonly number[]): Tensor {
+  const { stack, biasOf, laterBias } = run
+  const owner = laterBias ? 0 : named[0]
+  if (owner === undefined || !named.includes(owner)) return biasOf(undefined)
+  const table = stack.table(stack.at.at(`side_block.${owner}`), sizes)
+  return biasOf(owner === Math.min(...named) ? table : undefined)
 }
 
 /** Mixes with a learned gate of its own name: the heads and `mergeLast`. */

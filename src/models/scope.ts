@@ -4,6 +4,7 @@
  */
 import { atSite, parameter, type Tensor } from '../graph/index.js'
 import { type DropoutSource, noDropout } from './dropout.js'
+import type { Sites } from './sites.js'
 
 /** How a parameter starts when no checkpoint gives its values. */
 export type Initializer =
@@ -16,6 +17,8 @@ export interface ParameterSpec {
   readonly shape: readonly number[]
   readonly initializer: Initializer
   readonly trained: boolean
+  /** A checkpoint may lack it: then its initializer gives its values. */
+  readonly optional?: boolean
 }
 
 export interface Scope {
@@ -24,8 +27,16 @@ export interface Scope {
   at(name: string | number): Scope
   /** The parameter `name` of this scope: frozen or trained as the method decides. The same tensor every time. */
   parameter(name: string, shape: readonly number[], initializer: Initializer): Tensor
-  /** x with elements dropped while training; the mask is this call's own. x [batch, …]. */
-  dropout(x: Tensor): Tensor
+  /** A value that a checkpoint may have, like a parameter, and that no method trains. */
+  buffer(name: string, shape: readonly number[], initializer: Initializer): Tensor
+  /** What changes the model while it is built. */
+  readonly sites: Sites
+  /**
+   * x with elements dropped while training; the mask is this call's own. x [batch, …].
+   *
+   * @param rate where it is not the model's own; nothing is dropped where the model drops nothing
+   */
+  dropout(x: Tensor, rate?: number): Tensor
   /** Builds with this scope as the place that messages show. */
   build<T>(make: () => T): T
 }
@@ -39,29 +50,34 @@ export interface ModelBuild {
 /**
  * @param options.trains decides by name which parameters are trained
  * @param options.dropout where masks come from; none by default
+ * @param options.sites what changes the model; nothing by default
  */
 export function buildModel(options: {
   readonly trains: (name: string) => boolean
   readonly dropout?: DropoutSource
+  readonly sites?: Sites
 }): ModelBuild {
   const parameters = new Map<string, { spec: ParameterSpec; tensor: Tensor }>()
-  const dropout = options.dropout ?? noDropout
-  const scope = (path: string): Scope => ({
-    path,
-    at: (name) => scope(path === '' ? String(name) : `${path}.${name}`),
-    parameter(name, shape, initializer) {
-      const full = path === '' ? name : `${path}.${name}`
-      const known = parameters.get(full)
-      if (known) return known.tensor
-      const trained = options.trains(full)
-      const spec = { name: full, shape, initializer, trained }
-      const tensor = parameter(full, shape, trained)
-      parameters.set(full, { spec, tensor })
-      return tensor
-    },
-    dropout: (x) => dropout(x),
-    build: (make) => atSite(path, make),
-  })
+  const { dropout = noDropout, sites = {} } = options
+  const make = (spec: ParameterSpec) => {
+    const known = parameters.get(spec.name)
+    if (known) return known.tensor
+    const tensor = parameter(spec.name, spec.shape, spec.trained)
+    parameters.set(spec.name, { spec, tensor })
+    return tensor
+  }
+  const scope = (path: string): Scope => {
+    const full = (name: string | number) => (path === '' ? String(name) : `${path}.${name}`)
+    return {
+      ...{ path, sites, dropout },
+      at: (name) => scope(full(name)),
+      parameter: (name, shape, initializer) =>
+        make({ name: full(name), shape, initializer, trained: options.trains(full(name)) }),
+      buffer: (name, shape, initializer) =>
+        make({ name: full(name), shape, initializer, trained: false, optional: true }),
+      build: (make) => atSite(path, make),
+    }
+  }
   return { root: scope(''), parameters }
 }
 

@@ -1,57 +1,43 @@
 /**
  * T5 (Raffel et al. 2020, §2.1) and T5 v1.1. Configuration and weight names are Hugging Face's.
  *
- * Shapes: b batch · t queries · s keys · d model width · h heads · k width of a head · v vocabulary.
+ * Shapes: b batch · t queries · s keys · d model width · h heads · v vocabulary.
  */
+import { UserError } from '../base/index.js'
+import { add, gather, matMul, mul, pad, relu, type Tensor } from '../graph/index.js'
 import {
-  add,
-  cast,
-  type Dim,
-  gather,
-  less,
-  matMul,
-  mul,
-  pad,
-  range,
-  relu,
-  reshape,
-  rmsNorm,
-  softmax,
-  sub,
-  type Tensor,
-  tanh,
-  transpose,
-  where,
-} from '../graph/index.js'
-import type { T5Config } from './config.js'
+  type BackboneModel,
+  type BackboneStack,
+  type BlockRun,
+  defineArchitecture,
+  type LinearStart,
+  type Rows,
+  type Variant,
+} from './backbone.js'
+import {
+  type AttentionForm,
+  attention,
+  type BlockSizes,
+  type BlockStarts,
+  causalBias,
+  endOfSublayer,
+  geluNew,
+  linear,
+  maskBias,
+  scaleNorm,
+} from './layers.js'
 import { relativeBias } from './positionBias.js'
-import { filled, type Initializer, normal, type Scope } from './scope.js'
+import { filled, normal, type Scope, uniform } from './scope.js'
+import type { Sublayer } from './sites.js'
+import { readT5Config, type T5Config, writeT5Config } from './t5Config.js'
 
-/** What a block needs to know: the ladder's blocks have the same form in smaller sizes. */
-export interface BlockSizes {
-  readonly dModel: number
-  readonly dKv: number
-  readonly dFf: number
-  readonly numHeads: number
-  readonly layerNormEpsilon: number
-  readonly feedForwardProj: T5Config['feedForwardProj']
-  readonly initializers: BlockInitializers
-}
+const blockedSelf = -10_000
+const blockedCross = -1e9
 
-export interface BlockInitializers {
-  readonly query: Initializer
-  readonly keyValue: Initializer
-  readonly output: Initializer
-  readonly feedForwardIn: Initializer
-  readonly feedForwardOut: Initializer
-  readonly positionBias: Initializer
-}
+/** Attention without 1/√k: T5 folds the scale into the initial weights. */
+const attentionForm: AttentionForm = { names: ['q', 'k', 'v', 'o'], scale: 1 }
 
-export function t5Sizes(c: T5Config): BlockSizes {
-  return { ...c, initializers: t5Initializers(c) }
-}
-
-export function t5Initializers({ dModel, dKv, dFf, numHeads }: T5Config): BlockInitializers {
+function startsOf({ dModel, dKv, dFf, numHeads }: T5Config): BlockStarts {
   return {
     query: normal((dModel * dKv) ** -0.5),
     keyValue: normal(dModel ** -0.5),
@@ -62,113 +48,84 @@ export function t5Initializers({ dModel, dKv, dFf, numHeads }: T5Config): BlockI
   }
 }
 
-/** Keys that may be attended: 0 there, and a large negative number elsewhere; mask int64 [b, s] → [b, 1, 1, s]. */
-export function maskBias(mask: Tensor, blocked: number): Tensor {
-  const [b, s] = mask.shape
-  return reshape(mul(sub(1, cast(mask, 'float32')), blocked), [b!, 1, 1, s!])
+/** Standard deviation of everything that the text code adds. */
+const textDeviation = 0.01
+const textStarts: BlockStarts = {
+  query: normal(textDeviation),
+  keyValue: normal(textDeviation),
+  output: normal(textDeviation),
+  feedForwardIn: normal(textDeviation),
+  feedForwardOut: normal(textDeviation),
+  positionBias: normal(1),
 }
 
-const blockedSelf = -10_000
-export const blockedCross = -1e9
-
-/** y = x Wᵀ, without bias as everywhere in T5; x [b, t, in] → [b, t, out]. */
-function linear(x: Tensor, at: Scope, out: number, initializer: Initializer): Tensor {
-  const weight = at.parameter('weight', [out, x.shape.at(-1) as number], initializer)
-  return at.build(() => matMul(x, weight, { transposeB: true }))
+/** Start values are the backbone's own, whatever the ladder's width (reference). */
+function sideSizes(c: T5Config, reductionFactor: number, variant: Variant): BlockSizes {
+  const narrowest = Math.min(c.dModel, c.dKv, c.dFf)
+  if (reductionFactor > narrowest) {
+    throw new UserError(
+      `--reduction ${reductionFactor} leaves nothing of a width of ${narrowest}: use ${narrowest} or less`,
+    )
+  }
+  const part = (size: number) => Math.floor(size / reductionFactor)
+  return {
+    ...{ dModel: part(c.dModel), dKv: part(c.dKv), dFf: part(c.dFf), numHeads: c.numHeads },
+    starts: variant === 'text' ? textStarts : startsOf(c),
+  }
 }
 
-/** Root-mean-square norm: rescales, does not centre, has no bias. */
-export function norm(x: Tensor, at: Scope, epsilon: number): Tensor {
-  const weight = at.parameter('weight', [x.shape.at(-1) as number], filled(1))
-  return at.build(() => rmsNorm(x, weight, epsilon))
-}
-
-function splitHeads(x: Tensor, c: BlockSizes): Tensor {
-  const [b, t] = x.shape as readonly [Dim, Dim]
-  return transpose(reshape(x, [b, t, c.numHeads, c.dKv]), [0, 2, 1, 3]) //          b h t k
-}
-
-function joinHeads(x: Tensor, c: BlockSizes): Tensor {
-  const [b, , t] = x.shape as readonly [Dim, Dim, Dim]
-  return reshape(transpose(x, [0, 2, 1, 3]), [b, t, c.numHeads * c.dKv]) //         b t hk
-}
-
-/** Attention without 1/√k: T5 folds the scale into the initial weights. */
-function attention(x: Tensor, memory: Tensor, bias: Tensor, at: Scope, c: BlockSizes): Tensor {
-  const inner = c.numHeads * c.dKv
-  const q = splitHeads(linear(x, at.at('q'), inner, c.initializers.query), c) //     b h t k
-  const k = splitHeads(linear(memory, at.at('k'), inner, c.initializers.keyValue), c) // b h s k
-  const v = splitHeads(linear(memory, at.at('v'), inner, c.initializers.keyValue), c) // b h s k
-  const context = at.build(() => {
-    const scores = add(matMul(q, k, { transposeB: true }), bias) //                 b h t s
-    return joinHeads(matMul(at.dropout(softmax(scores)), v), c) //                  b t hk
-  })
-  return linear(context, at.at('o'), c.dModel, c.initializers.output)
-}
-
-/** gelu_new: 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))) */
-function geluNew(x: Tensor): Tensor {
-  const inner = mul(add(x, mul(mul(mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI))
-  return mul(mul(x, 0.5), add(tanh(inner), 1))
-}
-
-function feedForward(x: Tensor, at: Scope, c: BlockSizes): Tensor {
-  const wide = (name: string) => linear(x, at.at(name), c.dFf, c.initializers.feedForwardIn)
+function feedForward(x: Tensor, at: Scope, sizes: BlockSizes, c: T5Config): Tensor {
+  const { feedForwardIn, feedForwardOut } = sizes.starts
+  const wide = (name: string) =>
+    linear(x, at.at(name), sizes.dFf, { role: 'feedForwardIn', start: feedForwardIn })
   const hidden = c.feedForwardProj === 'relu' ? relu(wide('wi')) : mul(geluNew(wide('wi_0')), wide('wi_1'))
   return linear(
     at.build(() => at.dropout(hidden)),
     at.at('wo'),
-    c.dModel,
-    c.initializers.feedForwardOut,
+    sizes.dModel,
+    { role: 'feedForwardOut', start: feedForwardOut },
   )
 }
 
-/** x plus the sublayer of its norm: T5 normalises before. */
-function residual(x: Tensor, at: Scope, c: BlockSizes, sublayer: (normed: Tensor) => Tensor): Tensor {
-  return add(x, at.dropout(sublayer(norm(x, at.at('layer_norm'), c.layerNormEpsilon))))
-}
-
-/** What the decoder attends to besides itself. */
-export interface CrossAttention {
-  /** [b, s, d] */
-  readonly memory: Tensor
-  /** [b, 1, 1, s] */
-  readonly bias: Tensor
-}
-
 /** One block: self attention, cross attention where there is a memory, feed forward; x [b, t, d]. */
-export function block(
-  x: Tensor,
-  bias: Tensor,
-  cross: CrossAttention | undefined,
-  at: Scope,
-  c: BlockSizes,
-): Tensor {
+function block(x: Tensor, { at, sizes, bias, cross, past, onKeyValues }: BlockRun, c: T5Config): Tensor {
+  /** x plus the sublayer of its norm: T5 normalises before. */
+  const residual = (h: Tensor, layer: Scope, kind: Sublayer, sublayer: (normed: Tensor) => Tensor) => {
+    const y = sublayer(scaleNorm(h, layer.at('layer_norm'), c.layerNormEpsilon))
+    return add(h, layer.dropout(endOfSublayer(y, layer, kind)))
+  }
   const self = at.at('layer.0')
-  let h = residual(x, self, c, (y) => attention(y, y, bias, self.at('SelfAttention'), c))
+  let h = residual(x, self, 'selfAttention', (y) =>
+    attention(y, { memory: y, bias, past, onKeyValues }, self.at('SelfAttention'), sizes, attentionForm),
+  )
   if (cross) {
     const other = at.at('layer.1')
-    h = residual(h, other, c, (y) => attention(y, cross.memory, cross.bias, other.at('EncDecAttention'), c))
+    h = residual(h, other, 'crossAttention', (y) =>
+      attention(y, cross, other.at('EncDecAttention'), sizes, attentionForm),
+    )
   }
   const last = at.at(cross ? 'layer.2' : 'layer.1')
-  return residual(h, last, c, (y) => feedForward(y, last.at('DenseReluDense'), c))
+  return residual(h, last, 'feedForward', (y) => feedForward(y, last.at('DenseReluDense'), sizes, c))
 }
 
 /** The table [buckets, heads] of the block that owns its stack's relative position bias. */
-export function biasTable(at: Scope, buckets: number, c: BlockSizes): Tensor {
+function biasTable(at: Scope, sizes: BlockSizes, { relativeAttentionNumBuckets: buckets }: T5Config): Tensor {
   const owner = at.at('layer.0.SelfAttention.relative_attention_bias')
-  return owner.parameter('weight', [buckets, c.numHeads], c.initializers.positionBias)
+  return owner.parameter('weight', [buckets, sizes.numHeads], sizes.starts.positionBias)
 }
 
 /**
- * Bias of an encoder's self attention with the padding mask. Only text meets text with a position; picture rows, which
- * come behind the text, have none.
+ * Bias of a self attention with its mask. In an encoder only text meets text with a position: picture rows, which come
+ * behind the text, have none. A decoder looks at positions before alone.
  *
- * @param textMask int64 [b, text]
- * @param pictureRows how many rows follow the text
- * @returns [b, h, text + pictureRows, text + pictureRows]
+ * @returns [b or 1, h, t, t]
  */
-export function encoderBias(table: Tensor | undefined, textMask: Tensor, pictureRows: Dim): Tensor {
+function selfBias(rows: Rows, table: Tensor | undefined): Tensor {
+  if (!('textMask' in rows)) {
+    const causal = causalBias(rows.length, blockedSelf)
+    return table ? add(relativeBias(table, rows.length, rows.length, false), causal) : causal
+  }
+  const { textMask, pictureRows } = rows
   const text = textMask.shape[1]!
   const mask = pad(maskBias(textMask, blockedSelf), 3, 0, pictureRows)
   if (!table) return mask
@@ -176,68 +133,66 @@ export function encoderBias(table: Tensor | undefined, textMask: Tensor, picture
   return add(bias, mask)
 }
 
-/** 0 where a position may look at another, which is not behind it, and `blocked` elsewhere; [1, 1, t, t]. */
-export function causalBias(length: Dim, blocked: number): Tensor {
-  const query = reshape(range(length), [length, 1])
-  const key = reshape(range(length), [1, length])
-  const bias = where(less(query, key), blocked, cast(mul(query, 0), 'float32'))
-  return reshape(bias, [1, 1, length, length])
-}
-
-/** Bias of a decoder's self attention: positions before only; [1, h, t, t]. */
-export function decoderBias(table: Tensor | undefined, length: Dim): Tensor {
-  const causal = causalBias(length, blockedSelf)
-  return table ? add(relativeBias(table, length, length, false), causal) : causal
-}
-
-/** One of T5's two stacks. */
-export interface Stack {
-  readonly name: 'encoder' | 'decoder'
-  readonly layers: number
-}
-
-/**
- * Runs a stack of blocks from embeddings to the final norm.
- *
- * @param x [b, t, d]
- * @param onBlock sees every block's output: where a ladder taps
- * @returns [b, t, d]
- */
-export function runStack(
-  x: Tensor,
-  options: {
-    readonly root: Scope
-    readonly stack: Stack
-    readonly config: T5Config
-    readonly bias: Tensor
-    readonly cross?: CrossAttention
-    readonly onBlock?: (hiddenStates: Tensor, layer: number) => void
-  },
-): Tensor {
-  const { root, stack, config, bias, cross, onBlock } = options
-  const at = root.at(stack.name)
-  let h = at.dropout(x)
-  for (let layer = 0; layer < stack.layers; layer++) {
-    h = block(h, bias, cross, at.at(`block.${layer}`), t5Sizes(config))
-    onBlock?.(h, layer)
+function stackOf(c: T5Config, root: Scope, name: BackboneStack['name']): BackboneStack {
+  const at = root.at(name)
+  return {
+    ...{ name, at, layers: name === 'encoder' ? c.numLayers : c.numDecoderLayers },
+    sizes: { ...c, starts: startsOf(c) },
+    sideSizes: (reductionFactor, variant) => sideSizes(c, reductionFactor, variant),
+    blockAt: (layer) => at.at(`block.${layer}`),
+    embed: (ids) => root.build(() => gather(sharedTable(root, c), ids)),
+    positions: () => undefined,
+    enter: (rows) => rows,
+    table: (owner, sizes) => biasTable(owner, sizes, c),
+    selfBias,
+    block: (x, run) => block(x, run, c),
+    finish: (x, norm) => at.dropout(scaleNorm(x, at.at(norm), c.layerNormEpsilon)),
   }
-  return at.dropout(norm(h, at.at('final_layer_norm'), config.layerNormEpsilon))
 }
 
 /** The token table [v, d]; encoder, decoder and (if tied) the head share it. */
-export function sharedTable(root: Scope, c: T5Config): Tensor {
+function sharedTable(root: Scope, c: T5Config): Tensor {
   return root.at('shared').parameter('weight', [c.vocabSize, c.dModel], normal(1))
 }
 
-/** Token embeddings [b, t, d] of ids int64 [b, t]; T5 does not scale them. */
-export function embed(root: Scope, c: T5Config, ids: Tensor): Tensor {
-  return root.build(() => gather(sharedTable(root, c), ids))
+/** Logits [b, t, v]: a tied head scales by d^−½, an own one does not. */
+function head(root: Scope, c: T5Config, hiddenStates: Tensor): Tensor {
+  const at = root.at('lm_head')
+  if (!c.tieWordEmbeddings) {
+    return linear(hiddenStates, at, c.vocabSize, { role: 'head', start: normal(c.dModel ** -0.5) })
+  }
+  const y = matMul(hiddenStates, sharedTable(root, c), { transposeB: true, alpha: c.dModel ** -0.5 })
+  return at.sites.linear?.(y, hiddenStates, { at, role: 'head', hasBias: false }) ?? y
 }
 
-/** Logits [b, t, v]: a tied head scales by d^−½, an own one does not. */
-export function head(root: Scope, c: T5Config, hiddenStates: Tensor): Tensor {
-  if (c.tieWordEmbeddings) {
-    return matMul(hiddenStates, sharedTable(root, c), { transposeB: true, alpha: c.dModel ** -0.5 })
-  }
-  return linear(hiddenStates, root.at('lm_head'), c.vocabSize, normal(c.dModel ** -0.5))
+function newLinear(_: T5Config, width: number, variant: Variant): LinearStart {
+  const start = uniform(width ** -0.5)
+  return variant === 'text'
+    ? { weight: normal(textDeviation), bias: filled(0) }
+    : { weight: start, bias: start }
 }
+
+export const t5 = defineArchitecture<T5Config>({
+  name: 't5',
+  prefix: '',
+  readConfig: readT5Config,
+  writeConfig: writeT5Config,
+  build: (c, root): BackboneModel => ({
+    at: root,
+    encoder: stackOf(c, root, 'encoder'),
+    decoder: stackOf(c, root, 'decoder'),
+    tokenTable: () => sharedTable(root, c),
+    crossBias: (mask) => maskBias(mask, blockedCross),
+    head: (hiddenStates) => head(root, c, hiddenStates),
+  }),
+  newLinear,
+  newTable: () => normal(1),
+  headName: ({ tieWordEmbeddings }) => (tieWordEmbeddings ? 'shared.weight' : 'lm_head.weight'),
+  tokenRows: ({ vocabSize, dModel, tieWordEmbeddings }) =>
+    ['shared.weight', ...(tieWordEmbeddings ? [] : ['lm_head.weight'])].map((name) => ({
+      ...{ name, shape: [vocabSize, dModel] },
+      initializer: normal(1),
+    })),
+  answerPlace: 0,
+  norm: 'rms',
+})

@@ -5,7 +5,7 @@ import type { Selector } from './selection.js'
 import { stream } from './stream.js'
 
 export { keepOrder } from './keepOrder.js'
-export { type Layout, t5Layout } from './layout.js'
+export { type Layout, layoutOf } from './layout.js'
 export { cut, type Importance, type Indices, type Selection, type Selector } from './selection.js'
 export { sideName } from './sideNames.js'
 

@@ -1,5 +1,6 @@
 /** A backbone as pruning sees it: which matrices read the width of its states, and which write it. */
-import type { T5Config } from '../models/index.js'
+import { UserError } from '../base/index.js'
+import type { BackboneConfig, T5Config } from '../models/index.js'
 
 /**
  * A sublayer: its norm, matrices from the width to a width of its own, and one that leads back. All hold [out, in].
@@ -27,8 +28,25 @@ export interface Layout {
   readonly heads: number
 }
 
+/** How backbones are laid out, by `model_type`. */
+const layouts: Readonly<Record<string, (config: BackboneConfig) => Layout>> = {
+  t5: (config) => t5Layout(config as T5Config),
+}
+
+/** @throws {UserError} an architecture whose rows can't be chosen yet */
+export function layoutOf(config: BackboneConfig): Layout {
+  const layout = layouts[config.modelType]
+  if (!layout) {
+    const known = Object.keys(layouts).join(', ')
+    throw new UserError(
+      `a backbone of type ${config.modelType} can't be pruned (only ${known}): start the ladder with --side-init random`,
+    )
+  }
+  return layout(config)
+}
+
 /** By Hugging Face's names. */
-export function t5Layout(config: T5Config): Layout {
+function t5Layout(config: T5Config): Layout {
   return {
     tokenTable: 'shared.weight',
     stacks: [

@@ -9,13 +9,13 @@ import { join } from 'node:path'
 import { humanBytes, packageFolder, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
 import {
+  architectureOf,
   architectures,
+  type BackboneConfig,
   initialise,
   initialised,
-  normal,
   type ParameterSpec,
-  readT5Config,
-  type T5Config,
+  readBackboneConfig,
 } from '../models/index.js'
 import {
   asFloat32,
@@ -24,6 +24,7 @@ import {
   openModelFolder,
   openSafetensors,
   overlay,
+  renamedBy,
   requireTensors,
   writeSafetensors,
 } from '../weights/index.js'
@@ -33,7 +34,7 @@ import { elements } from './parameters.js'
 export interface Backbone {
   /** As it was asked for. */
   readonly name: string
-  readonly config: T5Config
+  readonly config: BackboneConfig
   /** float32 weights by Hugging Face's names. */
   readonly weights: Checkpoint
   /** Where its `tokenizer.json` is, if it has one. */
@@ -72,9 +73,39 @@ function folderBackbone(name: string, { cache }: { readonly cache: string }): Ba
     )
   }
   const folder = openModelFolder(path)
-  const config = readT5Config(folder.config, join(folder.path, 'config.json'))
-  requireTensors(name, backboneParameters(config), folder.checkpoint)
-  return { name, config, weights: asFloat32(folder.checkpoint, cache), tokenizerFile: folder.tokenizerFile }
+  const config = readBackboneConfig(folder.config, join(folder.path, 'config.json'))
+  const wanted = backboneParameters(config)
+  const { prefix } = architectureOf(config)
+  const whole = withBuffers(withPrefix(folder.checkpoint, prefix), wanted, cache)
+  requireTensors(name, wanted, whole)
+  return { name, config, weights: asFloat32(whole, cache), tokenizerFile: folder.tokenizerFile }
+}
+
+/** Names as the model with its head has them. */
+function withPrefix(checkpoint: Checkpoint, prefix: string): Checkpoint {
+  const isBare = ![...checkpoint.tensors.keys()].some((name) => name.startsWith(prefix))
+  return isBare ? renamedBy(checkpoint, (name) => `${prefix}${name}`) : checkpoint
+}
+
+/** What a checkpoint may lack is written into the cache, once. */
+function withBuffers(checkpoint: Checkpoint, wanted: readonly ParameterSpec[], cache: string): Checkpoint {
+  const lacking = wanted.filter(({ name, optional }) => optional && !checkpoint.tensors.has(name))
+  const files = lacking.map((spec) => {
+    const file = `${spec.name}-${spec.shape.join('x')}.safetensors`
+    return cachedFile(join(cache, 'buffers'), file, (aside) => writeStart(aside, [spec], 0))
+  })
+  return files.length === 0 ? checkpoint : overlay(checkpoint, ...files.map(openSafetensors))
+}
+
+/** Start values of parameters, as a file. */
+function writeStart(path: string, specs: readonly ParameterSpec[], seed: number): void {
+  writeSafetensors(
+    path,
+    specs.map((spec) => ({
+      ...{ name: spec.name, dtype: 'F32' as const, shape: spec.shape },
+      data: () => initialised(spec, seed),
+    })),
+  )
 }
 
 function randomBackbone(
@@ -86,34 +117,24 @@ function randomBackbone(
   }: { readonly cache: string; readonly seed?: number; readonly onWrite?: (what: string) => void },
 ): Backbone {
   const architecture = architectures.get(name.slice(randomPrefix.length))
-  const config = readT5Config(architecture.config, name)
+  const config = readBackboneConfig(architecture.config, name)
   const key = `${architecture.name}-seed${seed}.safetensors`
   const path = cachedFile(join(cache, 'random'), key, (aside) => {
     const specs = backboneParameters(config)
     const bytes = specs.reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
     onWrite?.(`${name}: writing ${humanBytes(bytes)} of seeded weights into ${cache}, once`)
-    writeSafetensors(
-      aside,
-      specs.map((spec) => ({
-        name: spec.name,
-        dtype: 'F32' as const,
-        shape: spec.shape,
-        data: () => initialised(spec, seed),
-      })),
-    )
+    writeStart(aside, specs, seed)
   })
   return { name, config, weights: openSafetensors(path), tokenizerFile: undefined }
 }
 
 /** All parameters of the plain text model. */
-export function backboneParameters(config: T5Config): readonly ParameterSpec[] {
+export function backboneParameters(config: BackboneConfig): readonly ParameterSpec[] {
   const method = methods.get('full')
   return modelParameters({ config, method, options: method.options.parse({}), dropout: 0 })
 }
 
-const tokenTables = ['shared.weight', 'lm_head.weight']
-
-/** The token table (and an untied head) with `rows` rows: cut, or continued with N(0, 1) as the reference does. */
+/** Everything with a row a token for `rows` tokens: cut, or continued as the reference does. */
 export function withTokenRows(
   backbone: Backbone,
   rows: number,
@@ -121,9 +142,10 @@ export function withTokenRows(
 ): Backbone {
   const { config, weights } = backbone
   if (rows === config.vocabSize) return backbone
-  const tables = tokenTables.filter((table) => weights.tensors.has(table))
-  const identity = tables.map((table) => {
-    const { path, begin, end } = weights.tensors.get(table)!
+  const resized = { ...config, vocabSize: rows }
+  const tables = architectureOf(config).tokenRows(resized)
+  const identity = tables.map(({ name }) => {
+    const { path, begin, end } = weights.tensors.get(name)!
     const { size, mtimeMs } = statSync(path)
     return [path, size, mtimeMs, begin, end]
   })
@@ -135,21 +157,21 @@ export function withTokenRows(
     writeSafetensors(
       aside,
       tables.map((table) => ({
-        ...{ name: table, dtype: 'F32' as const, shape: [rows, config.dModel] },
-        data: () => [resized(weights.readFloat32(table), rows, config.dModel, table)],
+        ...{ name: table.name, dtype: 'F32' as const, shape: table.shape },
+        data: () => [continued(weights.readFloat32(table.name), table)],
       })),
     ),
   )
-  return {
-    ...backbone,
-    config: { ...config, vocabSize: rows },
-    weights: overlay(weights, openSafetensors(path)),
-  }
+  return { ...backbone, config: resized, weights: overlay(weights, openSafetensors(path)) }
 }
 
-function resized(values: Float32Array, rows: number, width: number, table: string): Float32Array {
-  const result = new Float32Array(rows * width)
-  initialise(result, normal(1), tableSeed, table)
+/** The values that there are, then start values. */
+function continued(
+  values: Float32Array,
+  { name, shape, initializer }: Omit<ParameterSpec, 'trained'>,
+): Float32Array {
+  const result = new Float32Array(elements(shape))
+  initialise(result, initializer, tableSeed, name)
   result.set(values.subarray(0, result.length))
   return result
 }

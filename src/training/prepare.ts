@@ -3,6 +3,7 @@ import { findReader } from '../../datasets/index.js'
 import { openVisionEncoder, type VisionEncoder, visualEmbeddingDefaults } from '../../vl/index.js'
 import { kebab, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
+import { architectureOf } from '../models/index.js'
 import type { Runtime } from '../runtime/index.js'
 import { tasks } from '../tasks/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
@@ -73,10 +74,12 @@ export function prepare(
   const { additionalVisualEmbeddingLayers } = config
   const spec: ModelSpec = {
     ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
+    task: config.task,
     ...(encoder
       ? {
           vision: {
             ...visualEmbeddingDefaults,
+            norm: architectureOf(backbone.config).norm,
             additionalVisualEmbeddingLayers,
             featDim: encoder.featDim,
             dModel: backbone.config.dModel,
@@ -101,13 +104,17 @@ function visionOf({ task, vision, nBoxes, downsample }: TrainConfig): string | n
   throw new UserError(`--${extra} is for tasks about pictures, and ${task} is about text alone: leave it out`)
 }
 
-/** Layers named in the method's options must be the backbone's. */
+/** Layers named in the method's options must be the backbone's, each named once. */
 function checkLayers({ methodOptions }: TrainConfig, { config }: ModelSpec): void {
   for (const [name, value] of Object.entries(methodOptions)) {
     if (!/Layers$/.test(name) || !Array.isArray(value)) continue
     const layers = name.startsWith('encoder') ? config.numLayers : config.numDecoderLayers
-    const bad = (value as number[]).find((layer) => layer >= layers)
+    const given = value as number[]
+    const bad = given.find((layer) => layer >= layers)
     if (bad !== undefined)
       throw new UserError(`--${kebab(name)}: there is no layer ${bad}: the backbone has 0 to ${layers - 1}`)
+    const double = given.find((layer, i) => given.indexOf(layer) !== i)
+    if (double !== undefined)
+      throw new UserError(`--${kebab(name)}: layer ${double} is named twice: name each layer once`)
   }
 }

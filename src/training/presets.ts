@@ -70,6 +70,13 @@ const papers: Readonly<
     byMethod: {
       lst: { methodOptions: { reductionFactor: 4 } },
       full: { learningRate: 1e-4, weightDecay: 0.01 },
+      adapter: { learningRate: 3e-4, weightDecay: 0.01, methodOptions: { reductionFactor: 4 } },
+      lora: { learningRate: 3e-4, weightDecay: 0.01, methodOptions: { rank: 150, alpha: 32 } },
+      bitfit: { learningRate: 3e-3, weightDecay: 0.01 },
+      prompt: {
+        ...{ learningRate: 3e-3, weightDecay: 0.01 },
+        methodOptions: { promptLength: 40, promptWidth: 800 },
+      },
     },
   },
   text: {

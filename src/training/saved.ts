@@ -1,6 +1,6 @@
 /** What a trained model looks like on disk: PEFT's two files, or a whole Hugging Face model for full fine-tuning. */
 import { createRequire } from 'node:module'
-import type { T5Config } from '../models/index.js'
+import { architectureOf } from '../models/index.js'
 import type { HostTensor } from '../runtime/index.js'
 import type { TensorToWrite } from '../weights/index.js'
 import { type Backbone, backboneParameters } from './backbone.js'
@@ -33,7 +33,7 @@ export function checkpointContent(
       tensors: [...trained, ...frozen],
     },
     config: whole
-      ? { file: 'config.json', json: huggingFaceConfig(spec.config) }
+      ? { file: 'config.json', json: architectureOf(spec.config).writeConfig(spec.config) }
       : { file: 'adapter_config.json', json: adapterConfig(config) },
     optimizer: [...tensors].map(([name, tensor]) => toWrite(name, tensor)),
   }
@@ -60,28 +60,6 @@ function adapterConfig({ method, methodOptions, backbone, task, vision }: TrainC
     base_model_name_or_path: backbone,
     inference_mode: true,
     ...{ vl_lst: { task, vision, ...methodOptions } },
-  }
-}
-
-function huggingFaceConfig(c: T5Config) {
-  return {
-    architectures: ['T5ForConditionalGeneration'],
-    model_type: 't5',
-    is_encoder_decoder: true,
-    d_model: c.dModel,
-    d_kv: c.dKv,
-    d_ff: c.dFf,
-    num_heads: c.numHeads,
-    num_layers: c.numLayers,
-    num_decoder_layers: c.numDecoderLayers,
-    relative_attention_num_buckets: c.relativeAttentionNumBuckets,
-    vocab_size: c.vocabSize,
-    layer_norm_epsilon: c.layerNormEpsilon,
-    feed_forward_proj: c.feedForwardProj,
-    tie_word_embeddings: c.tieWordEmbeddings,
-    pad_token_id: c.padTokenId,
-    eos_token_id: c.eosTokenId,
-    decoder_start_token_id: c.decoderStartTokenId,
   }
 }
 

@@ -1,13 +1,23 @@
 /** Runs a case's steps as training does, and gathers what the case wants to see of them. */
 import { gradientName } from '../models/index.js'
 import { type RecordedCase, readValues } from './case.js'
+import { readClassifierSubject } from './classifier.js'
 import { readClipSubject } from './clip.js'
 import { trainingFaults } from './faults.js'
 import type { Computed, VerifyContext } from './kind.js'
 import { precisionOf } from './precision.js'
-import { backward, type CaseRun, type Clipping, clip, closeRun, openRun, update } from './run.js'
-import { readT5Subject } from './t5.js'
-import { readTrain } from './train.js'
+import {
+  backward,
+  type CaseRun,
+  type Clipping,
+  clip,
+  closeRun,
+  openRun,
+  type Subject,
+  update,
+} from './run.js'
+import { readSeq2SeqSubject } from './seq2seq.js'
+import { readTrain, type TrainSettings } from './train.js'
 import { copyOf, floats, type Values, vector } from './values.js'
 
 /**
@@ -16,7 +26,6 @@ import { copyOf, floats, type Values, vector } from './values.js'
  */
 export async function replay(recorded: RecordedCase, context: VerifyContext): Promise<Computed> {
   const settings = readTrain(recorded)
-  const readSubject = recorded.json.model?.model_type === 'clip' ? readClipSubject : readT5Subject
   const run = await openRun(recorded, readSubject(recorded, settings), settings, context)
   try {
     const values = new Map<string, Values>()
@@ -29,6 +38,12 @@ export async function replay(recorded: RecordedCase, context: VerifyContext): Pr
   } finally {
     closeRun(run)
   }
+}
+
+function readSubject(recorded: RecordedCase, settings: TrainSettings): Subject {
+  const { model_type: type, architecture } = recorded.json.model ?? {}
+  if (type === 'clip') return readClipSubject(recorded, settings)
+  return (architecture === undefined ? readSeq2SeqSubject : readClassifierSubject)(recorded, settings)
 }
 
 /** The updates of all steps; gradients of step 0 are in the store. */

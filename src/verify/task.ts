@@ -29,6 +29,11 @@ export interface CaseTask extends z.infer<typeof schema> {
   readonly weighting: LossWeighting
 }
 
+/** The task's own name: the reference calls what it adds for GLUE's `cola` so. */
+export function taskName({ json: { task } }: RecordedCase): string | undefined {
+  return (typeof task === 'string' ? task : task?.name)?.replace(/^glue-/, '')
+}
+
 /** @throws {NotSupported} a task or an option of it that isn't built */
 export function readTask({ json }: RecordedCase): CaseTask {
   const task = typeof json.task === 'string' ? { name: json.task } : json.task

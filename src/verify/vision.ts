@@ -16,7 +16,7 @@ const rules: Rules = {
   additional_visual_embedding_layers: to('additionalVisualEmbeddingLayers'),
   pos_dim: only(4),
   sparse_sample: only(false),
-  share_vis_lang_layer_norm: only(false),
+  share_vis_lang_layer_norm: to('shareVisLangLayerNorm'),
 }
 
 const count = z.int().nonnegative()
@@ -32,6 +32,7 @@ const schema = z.object({
   useVisLayerNorm: z.boolean().default(defaults.useVisLayerNorm),
   individualVisLayerNorm: z.boolean().default(defaults.individualVisLayerNorm),
   additionalVisualEmbeddingLayers: count.default(defaults.additionalVisualEmbeddingLayers),
+  shareVisLangLayerNorm: z.boolean().default(defaults.shareVisLangLayerNorm),
 })
 
 export interface CaseVision {

@@ -33,7 +33,10 @@ test.each([
     ['--task', 'vqq'],
     'unknown task "vqq"; the nearest is "vqa" (all: vqa, cola, sst2, mrpc, qqp, stsb, mnli, qnli, rte)',
   ],
-  [['--method', 'lsd'], 'unknown method "lsd"; the nearest is "lst" (all: full, lst)'],
+  [
+    ['--method', 'lsd'],
+    'unknown method "lsd"; the nearest is "lst" (all: adapter, bitfit, full, lora, lst, prompt)',
+  ],
   [
     ['--optimizer', 'adam'],
     'unknown optimizer "adam"; the nearest is "adamw" (all: adamw, adamw-torch, adafactor)',
@@ -48,7 +51,8 @@ test.each([
   ],
   [
     ['--encoder-trainable-layers', 'none'],
-    '--encoder-trainable-layers is an option of method full, not of lst: leave it out or use --method full',
+    '--encoder-trainable-layers is an option of method adapter or bitfit or full or lora, not of lst: ' +
+      'leave it out or use --method adapter or bitfit or full or lora',
   ],
   [
     ['--resume', 'a', '--output', 'b'],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Random, UserError } from '../../src/base/index.js'
 import { readT5Config } from '../../src/models/index.js'
-import { cut, type Importance, selectors, t5Layout } from '../../src/pruning/index.js'
+import { cut, type Importance, layoutOf, selectors } from '../../src/pruning/index.js'
 import { backboneParameters } from '../../src/training/backbone.js'
 import { countOf } from '../support/operators.js'
 import { tinyConfig } from '../support/tinyConfig.js'
@@ -21,7 +21,7 @@ function drawn(over: Readonly<Record<string, unknown>> = {}, edit: Edit = () => 
     }),
   )
   const importance: Importance = { shape: (name) => shapes.get(name)!, values: (name) => values.get(name)! }
-  return { config, shapes, importance, layout: t5Layout(config) }
+  return { config, shapes, importance, layout: layoutOf(config) }
 }
 
 const ascending = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)

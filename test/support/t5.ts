@@ -1,9 +1,14 @@
-/** Tiny random T5s, whose dimensions are pairwise different, and batches for them. */
+/** Tiny random T5s and BARTs, whose dimensions are pairwise different, and batches for them. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Random } from '../../src/base/index.js'
 import { methods } from '../../src/methods/index.js'
-import { initialise, readT5Config, type T5Config } from '../../src/models/index.js'
+import {
+  architectureOf,
+  type BackboneConfig,
+  initialise,
+  readBackboneConfig,
+} from '../../src/models/index.js'
 import { type Batch, ignoredLabel } from '../../src/tasks/index.js'
 import { type Backbone, backboneParameters, openBackbone } from '../../src/training/backbone.js'
 import type { ModelSpec } from '../../src/training/graphs.js'
@@ -11,7 +16,7 @@ import { Trainer, type TrainerOptions } from '../../src/training/trainer.js'
 import { type Checkpoint, writeSafetensors } from '../../src/weights/index.js'
 import { visualEmbeddingDefaults } from '../../vl/index.js'
 import { countOf } from './operators.js'
-import { tinyConfig } from './tinyConfig.js'
+import { tinyBart, tinyConfig } from './tinyConfig.js'
 import { temporaryFolder } from './weights.js'
 
 /**
@@ -29,12 +34,14 @@ export function writeTinyT5(
   const raw = { ...tinyConfig, ...over }
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'config.json'), JSON.stringify(raw))
-  const tensors = backboneParameters(readT5Config(raw, 'config.json')).map(({ name, shape, initializer }) => {
-    const data = new Float32Array(countOf(shape))
-    initialise(data, initializer, 11, name)
-    edit(name, data)
-    return { name, dtype: 'F32' as const, shape, data }
-  })
+  const tensors = backboneParameters(readBackboneConfig(raw, 'config.json')).map(
+    ({ name, shape, initializer }) => {
+      const data = new Float32Array(countOf(shape))
+      initialise(data, initializer, 11, name)
+      edit(name, data)
+      return { name, dtype: 'F32' as const, shape, data }
+    },
+  )
   writeSafetensors(join(folder, 'model.safetensors'), tensors)
   return folder
 }
@@ -45,18 +52,25 @@ export function tinyT5(over: Readonly<Record<string, unknown>> = {}): Backbone {
   return openBackbone(writeTinyT5(join(folder, 'model'), over), { cache: join(folder, 'cache') })
 }
 
+/** A tiny BART, written and opened; its folder is gone after the test. */
+export const tinyBartBackbone = (over: Readonly<Record<string, unknown>> = {}): Backbone =>
+  tinyT5({ ...tinyBart, ...over })
+
 const featDim = 7
 
 /** A model over a backbone; with pictures unless `vision` is false. */
 export function specOf(
-  config: T5Config,
+  config: BackboneConfig,
   method: string,
   options: Readonly<Record<string, unknown>> = {},
   { dropout = 0, vision = true }: { readonly dropout?: number; readonly vision?: boolean } = {},
 ): ModelSpec {
   const row = methods.get(method)
   const spec = { config, method: row, options: row.options.parse(options), dropout }
-  return vision ? { ...spec, vision: { ...visualEmbeddingDefaults, featDim, dModel: config.dModel } } : spec
+  const { norm } = architectureOf(config)
+  return vision
+    ? { ...spec, vision: { ...visualEmbeddingDefaults, norm, featDim, dModel: config.dModel } }
+    : spec
 }
 
 /** A trainer as the tests of promises want it: two threads, a rate that moves a tiny model. */

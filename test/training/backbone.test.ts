@@ -5,9 +5,14 @@ import { describe, expect, test, vi } from 'vitest'
 import { UserError } from '../../src/base/index.js'
 import { initialise, normal } from '../../src/models/index.js'
 import { type Backbone, openBackbone, withTokenRows } from '../../src/training/backbone.js'
-import { type Checkpoint, openSafetensors, writeSafetensors } from '../../src/weights/index.js'
+import {
+  type Checkpoint,
+  float32ToFloat16,
+  openSafetensors,
+  writeSafetensors,
+} from '../../src/weights/index.js'
 import { writeTinyT5 } from '../support/t5.js'
-import { tinyConfig } from '../support/tinyConfig.js'
+import { tinyBart, tinyConfig } from '../support/tinyConfig.js'
 import { digest, temporaryFolder } from '../support/weights.js'
 
 /** Published sizes are too large for a test: one more that is small. */
@@ -169,7 +174,7 @@ describe('a bad backbone is one line with file, field and fix', () => {
     [
       'another architecture',
       (at) => writeFileSync(join(at, 'config.json'), '{"model_type": "gpt2"}'),
-      (at) => `${at}/config.json: "model_type" is "gpt2": only "t5" can be trained so far`,
+      (at) => `${at}/config.json: "model_type" is "gpt2": take a model of type t5 or bart`,
     ],
     [
       'a missing tensor',
@@ -223,5 +228,43 @@ describe('a bad backbone is one line with file, field and fix', () => {
     expect(open).toThrow(UserError)
     expect(open).toThrow(message(folder))
     expect(open).not.toThrow('\n')
+  })
+})
+
+describe('a BART', () => {
+  test('as it is published without its head: names without prefix, no bias of the logits', () => {
+    const folder = temporaryFolder()
+    const written = writeTinyT5(join(folder, 'model'), tinyBart)
+    const file = join(written, 'model.safetensors')
+    const whole = openSafetensors(file)
+    const bare = [...whole.tensors.values()].filter(({ name }) => name !== 'final_logits_bias')
+    const tensors = bare.map(({ name, shape }) => {
+      const data = new Uint16Array(shape.reduce((count, size) => count * size, 1))
+      float32ToFloat16(whole.readFloat32(name), data)
+      return { name: name.replace('model.', ''), shape, dtype: 'F16' as const, data }
+    })
+    writeSafetensors(file, tensors)
+    const { weights } = openBackbone(written, { cache: join(folder, 'cache') })
+    expect([...weights.tensors.keys()].sort()).toEqual(
+      [...bare.map(({ name }) => name), 'final_logits_bias'].sort(),
+    )
+    expect([...weights.readFloat32('final_logits_bias')]).toEqual(new Array(59).fill(0))
+    expect(weights.tensors.get('model.shared.weight')).toMatchObject({ dtype: 'F32', shape: [59, 24] })
+  })
+
+  test('more rows than the checkpoint has: normal ones in the table, zeros in the bias of the logits', () => {
+    const folder = temporaryFolder()
+    const cache = join(folder, 'cache')
+    const written = writeTinyT5(join(folder, 'model'), tinyBart, (name, values) => {
+      if (name === 'final_logits_bias') values.fill(2)
+    })
+    const { weights, config } = withTokenRows(openBackbone(written, { cache }), 63, { cache })
+    expect(config.vocabSize).toBe(63)
+    const bias = [...weights.readFloat32('final_logits_bias')]
+    expect(bias).toEqual([...new Array(59).fill(2), 0, 0, 0, 0])
+    const added = weights.readFloat32('model.shared.weight').subarray(59 * 24)
+    expect(added).toHaveLength(4 * 24)
+    expect(Math.max(...added.map(Math.abs))).toBeGreaterThan(tinyBart.init_std)
+    expect(Math.max(...added.map(Math.abs))).toBeLessThan(4 * tinyBart.init_std)
   })
 })

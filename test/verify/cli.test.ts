@@ -39,7 +39,7 @@ afterEach(() => {
 
 const spoiled = () =>
   changed('vl/norms', { tensor: (tensor) => (tensor.name === 'want/rms' ? zeroed(tensor) : tensor) })
-const foreign = () => changed('vl/t5-lst', { json: ({ model }) => (model.model_type = 'bart') })
+const foreign = () => changed('vl/t5-lst', { json: ({ model }) => (model.model_type = 'gpt2') })
 
 test('one line a case, then the counts', async () => {
   const { lines, exitCode } = await call(copied('vl/norms'), spoiled(), foreign())
@@ -48,7 +48,7 @@ test('one line a case, then the counts', async () => {
     expect.stringMatching(
       /^failed {9}vl\/norms: want\/rms is off by \S+ at \[\d+, \d+\]: got .+, want 0, allowed 1\.0e-9$/,
     ),
-    'not supported  vl/t5-lst: model_type "bart"',
+    'not supported  vl/t5-lst: model: vl/t5-lst: "model_type" is "gpt2": take a model of type t5 or bart',
     '1 passed, 1 failed, 1 not supported',
   ])
   expect(exitCode).toBe(1)
@@ -65,7 +65,11 @@ test('--json prints one object a line and nothing else', async () => {
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     { case: 'vl/norms', outcome: 'passed', values: 35 },
     { case: 'vl/norms', outcome: 'failed', values: 35, faults: [expect.stringContaining('want/rms')] },
-    { case: 'vl/t5-lst', outcome: 'not supported', what: 'model_type "bart"' },
+    {
+      case: 'vl/t5-lst',
+      outcome: 'not supported',
+      what: 'model: vl/t5-lst: "model_type" is "gpt2": take a model of type t5 or bart',
+    },
   ])
 })
 

@@ -13,12 +13,9 @@ describe('not supported', () => {
   // biome-ignore lint/suspicious/noExplicitAny: any JSON, to be changed anywhere
   test.each<[string, string, (json: any) => void]>([
     ['kind dance', vision, (json) => (json.kind = 'dance')],
-    ['model_type "bart"', vision, ({ model }) => (model.model_type = 'bart')],
-    [
-      'relative_attention_max_distance = 64',
-      vision,
-      ({ model }) => (model.relative_attention_max_distance = 64),
-    ],
+    ['"model_type" is "gpt2"', vision, ({ model }) => (model.model_type = 'gpt2')],
+    ['relative_attention_max_distance', vision, ({ model }) => (model.relative_attention_max_distance = 64)],
+    ['architecture "decoder"', text, ({ model }) => (model.architecture = 'decoder')],
     ['feed_forward_proj', vision, ({ model }) => (model.feed_forward_proj = 'gated-silu')],
     ['method hat (variant vision)', vision, ({ method }) => (method.name = 'hat')],
     ['method lst (variant huggingface)', vision, ({ method }) => (method.variant = 'huggingface')],

@@ -31,10 +31,10 @@ describe('the copies pass', () => {
 
 /** What the program has, of all that is recorded; every other case must say that it isn't supported. */
 const supported = [
-  /^vl\/(norms|optimizer-adamw|relative-buckets|prune-.*|visual-embedding-.*|t5-(forward|full|lst|v1_1).*)$/,
-  /^vl-tasks\/(loss-(vqa|gqa|nlvr|caption)-t5(-lst)?|generate-t5-(full|lst)-greedy.*|text-vqa-.*|metric-vqa-accuracy)$/,
+  /^vl\/(norms|optimizer-adamw|relative-buckets|prune-.*|visual-embedding-.*|(t5|bart)-.*)$/,
+  /^vl-tasks\/(loss-(vqa|gqa|nlvr|caption)-(t5|bart)(-lst)?|generate-(t5|bart)-.*-greedy.*|text-vqa-.*|metric-vqa-accuracy)$/,
   /^clip\/(vit-.*|text-forward|contrastive-.*|openai-names-vit|preprocess)$/,
-  /^glue\/(t5-(full|lst|side-tuning).*|optimize-.*|prune-(fisher|magnitude)-.*|generate-lst-greedy|text-.*|metric-.*)$/,
+  /^glue\/((t5|bart)-.*|optimize-.*|prune-(fisher|magnitude)-.*|generate-.*-greedy|text-.*|metric-.*)$/,
 ]
 const isSupported = (name: string) => supported.some((pattern) => pattern.test(name))
 

@@ -1,7 +1,7 @@
 /** Fisher importance: Σ over samples of (∂loss/∂w)², for every weight of the plain text model. */
 
 import { methods } from '../../methods/index.js'
-import { type BuiltGraph, gradientName, type T5Config } from '../../models/index.js'
+import { type BackboneConfig, type BuiltGraph, gradientName } from '../../models/index.js'
 import type { Session } from '../../runtime/index.js'
 import type { Batch } from '../../tasks/index.js'
 import { batchFeeds } from '../feeds.js'
@@ -9,7 +9,7 @@ import { gradientGraph } from '../graphs.js'
 import type { ParameterStore } from '../parameters.js'
 
 /** Loss and gradients of the whole backbone, which reads text alone; nothing is dropped. */
-export function fisherGraph(config: T5Config): BuiltGraph {
+export function fisherGraph(config: BackboneConfig): BuiltGraph {
   const method = methods.get('full')
   return gradientGraph({ config, method, options: method.options.parse({}), dropout: 0 })
 }

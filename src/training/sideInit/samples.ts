@@ -1,7 +1,7 @@
 /** The samples that Fisher importance is measured on. */
 import { openDataSet } from '../../../datasets/index.js'
 import { UserError } from '../../base/index.js'
-import type { T5Config } from '../../models/index.js'
+import type { BackboneConfig } from '../../models/index.js'
 import {
   type Batch,
   collate,
@@ -65,7 +65,7 @@ export function checkTokens(samples: readonly EncodedSample[], { name, config }:
 /** Each sample as a batch whose loss is the mean over its tokens. */
 export async function* fisherBatches(
   samples: readonly EncodedSample[],
-  { padTokenId: pad, decoderStartTokenId: start }: T5Config,
+  { padTokenId: pad, decoderStartTokenId: start }: BackboneConfig,
   signal: AbortSignal,
 ): AsyncGenerator<Batch> {
   for (const sample of samples) {

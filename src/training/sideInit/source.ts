@@ -1,6 +1,6 @@
 /** What side weights are cut out of: the backbone as its folder has it. */
 import { UserError } from '../../base/index.js'
-import { type Layout, t5Layout } from '../../pruning/index.js'
+import { type Layout, layoutOf } from '../../pruning/index.js'
 import { openTokenizer, type Tokenizer } from '../../text/index.js'
 import { type Backbone, backboneParameters, openBackbone, withTokenRows } from '../backbone.js'
 import type { TrainConfig } from '../config.js'
@@ -33,5 +33,5 @@ export function openSource(
   }
   const fingerprint = fingerprintOf(plain.weights, names)
   const backbone = variant === 'text' ? withTokenRows(plain, tokenizer().vocabularySize, { cache }) : plain
-  return { backbone, layout: t5Layout(plain.config), fingerprint, tokenizer }
+  return { backbone, layout: layoutOf(plain.config), fingerprint, tokenizer }
 }

@@ -1,7 +1,7 @@
 /** Initial ladder weights cut out of a backbone: importances, chosen rows, and the weights that they leave. */
 import { z } from 'zod'
-import type { BuiltGraph, T5Config } from '../../models/index.js'
-import { cut, type Importance, type Selection, selectors, sideName, t5Layout } from '../../pruning/index.js'
+import type { BackboneConfig, BuiltGraph } from '../../models/index.js'
+import { cut, type Importance, layoutOf, type Selection, selectors, sideName } from '../../pruning/index.js'
 import { type Batch, ignoredLabel, lossWeights } from '../../tasks/index.js'
 import { fisherGraph, fisherImportance } from '../../training/index.js'
 import { checkInputs, shiftRight } from '../batch.js'
@@ -64,7 +64,7 @@ export const prune: Kind = {
       shape: (name) => tensors.get(name)!.shape,
       values: (name) => squares?.get(name) ?? recorded.weights.readFloat32(name),
     }
-    const selection = selectors.get(version).select(t5Layout(config), importance, options.reductionFactor)
+    const selection = selectors.get(version).select(layoutOf(config), importance, options.reductionFactor)
     const values = new Map<string, Values>([
       ...graph.parameters.map(
         ({ name, shape }) => [`want/importance/${name}`, floats(shape, importance.values(name))] as const,
@@ -86,7 +86,7 @@ function readPrune({ json }: RecordedCase): Options {
 }
 
 /** Samples, each as a batch of its own: `in/input_ids.K`, or the rows of `in/input_ids`. */
-function readSamples(recorded: RecordedCase, config: T5Config): Batch[] {
+function readSamples(recorded: RecordedCase, config: BackboneConfig): Batch[] {
   const { inputs } = recorded
   const ids = [...inputs.tensors.keys()].filter((name) => /^input_ids\b/.test(name))
   const suffixes = ids.map((name) => name.replace('input_ids', ''))
@@ -112,7 +112,7 @@ function sampleOf(
   ids: readonly number[],
   mask: readonly number[] | undefined,
   labels: readonly number[],
-  { padTokenId: pad, decoderStartTokenId: start }: T5Config,
+  { padTokenId: pad, decoderStartTokenId: start }: BackboneConfig,
 ): Batch {
   const tokens = labels.filter((label) => label !== ignoredLabel).length
   const big = (numbers: readonly number[]) => BigInt64Array.from(numbers, BigInt)

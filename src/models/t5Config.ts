@@ -1,6 +1,7 @@
 /** T5's configuration, read from Hugging Face's `config.json`. */
 import { z } from 'zod'
-import { UserError } from '../base/index.js'
+import type { BackboneConfig } from './backbone.js'
+import { parseFields } from './configFields.js'
 
 const fields = z.object({
   d_model: z.int().positive(),
@@ -10,6 +11,7 @@ const fields = z.object({
   num_layers: z.int().positive(),
   num_decoder_layers: z.int().positive().optional(),
   relative_attention_num_buckets: z.int().positive().default(32),
+  relative_attention_max_distance: z.literal(128).default(128),
   vocab_size: z.int().positive(),
   layer_norm_epsilon: z.number().positive().default(1e-6),
   feed_forward_proj: z.enum(['relu', 'gated-gelu']).default('relu'),
@@ -19,43 +21,19 @@ const fields = z.object({
   decoder_start_token_id: z.int().nonnegative().default(0),
 })
 
-export interface T5Config {
-  readonly dModel: number
+export interface T5Config extends BackboneConfig {
   /** Width of a head; heads times this may differ from `dModel`. */
   readonly dKv: number
   readonly dFf: number
   readonly numHeads: number
-  readonly numLayers: number
-  readonly numDecoderLayers: number
   readonly relativeAttentionNumBuckets: number
-  readonly vocabSize: number
-  readonly layerNormEpsilon: number
   readonly feedForwardProj: 'relu' | 'gated-gelu'
-  readonly tieWordEmbeddings: boolean
-  readonly padTokenId: number
-  readonly eosTokenId: number
-  readonly decoderStartTokenId: number
 }
 
-/**
- * @param raw the fields of `config.json`
- * @param where the file, for messages
- * @throws {UserError} another architecture, a missing field or one of the wrong kind
- */
 export function readT5Config(raw: Readonly<Record<string, unknown>>, where: string): T5Config {
-  const type = raw.model_type
-  if (type !== 't5') {
-    throw new UserError(`${where}: "model_type" is ${JSON.stringify(type)}: only "t5" can be trained so far`)
-  }
-  const parsed = fields.safeParse(raw)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new UserError(
-      `${where}: "${issue!.path.join('.')}": ${issue!.message}: take the model's own config.json`,
-    )
-  }
-  const c = parsed.data
+  const c = parseFields(fields, raw, where)
   return {
+    modelType: 't5',
     dModel: c.d_model,
     dKv: c.d_kv,
     dFf: c.d_ff,
@@ -70,5 +48,27 @@ export function readT5Config(raw: Readonly<Record<string, unknown>>, where: stri
     padTokenId: c.pad_token_id,
     eosTokenId: c.eos_token_id,
     decoderStartTokenId: c.decoder_start_token_id,
+  }
+}
+
+export function writeT5Config(c: T5Config): Readonly<Record<string, unknown>> {
+  return {
+    architectures: ['T5ForConditionalGeneration'],
+    model_type: 't5',
+    is_encoder_decoder: true,
+    d_model: c.dModel,
+    d_kv: c.dKv,
+    d_ff: c.dFf,
+    num_heads: c.numHeads,
+    num_layers: c.numLayers,
+    num_decoder_layers: c.numDecoderLayers,
+    relative_attention_num_buckets: c.relativeAttentionNumBuckets,
+    vocab_size: c.vocabSize,
+    layer_norm_epsilon: c.layerNormEpsilon,
+    feed_forward_proj: c.feedForwardProj,
+    tie_word_embeddings: c.tieWordEmbeddings,
+    pad_token_id: c.padTokenId,
+    eos_token_id: c.eosTokenId,
+    decoder_start_token_id: c.decoderStartTokenId,
   }
 }
