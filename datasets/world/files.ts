@@ -14,17 +14,17 @@ export const worldSeed = 2022
 export interface WorldPart {
   readonly split: 'train' | 'val' | 'test'
   readonly scenes: number
+  /** About each of its pictures. */
+  readonly questions: number
   /** Number of its first picture. */
   readonly firstId: number
 }
 
 export const worldParts: readonly WorldPart[] = [
-  { split: 'train', scenes: 6000, firstId: 1 },
-  { split: 'val', scenes: 300, firstId: 100_001 },
-  { split: 'test', scenes: 500, firstId: 200_001 },
+  { split: 'train', scenes: 6000, questions: 10, firstId: 1 },
+  { split: 'val', scenes: 300, questions: 4, firstId: 100_001 },
+  { split: 'test', scenes: 500, questions: 4, firstId: 200_001 },
 ]
-
-const questionsPerPicture = 4
 
 export interface DescribedPicture {
   readonly id: number
@@ -35,14 +35,14 @@ export interface DescribedPicture {
 }
 
 /** All pictures of a part with what is asked about them. */
-export function describePart({ split, scenes, firstId }: WorldPart): DescribedPicture[] {
+export function describePart({ split, scenes, questions, firstId }: WorldPart): DescribedPicture[] {
   const balance: Balance = new Map()
   return Array.from({ length: scenes }, (_, index) => {
     const scene = makeScene(worldSeed, split, index)
     const id = firstId + index
     return {
       ...{ id, scene, file: `${split}/${dataType}_${split}_${String(id).padStart(12, '0')}.jpg` },
-      questions: questionsAbout(scene, split, questionsPerPicture, balance),
+      questions: questionsAbout(scene, split, questions, balance),
     }
   })
 }

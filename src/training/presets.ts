@@ -119,7 +119,7 @@ const byDataSet: Readonly<
   >
 > = {
   builtin: {
-    settings: { ...small, learningRate: 7e-4, epochs: 12, downsample: true, nBoxes: 16 },
+    settings: { ...small, learningRate: 7e-4, epochs: 5, downsample: true, nBoxes: 16 },
     methodOptions: { lst: smallLadder },
   },
   'text-jsonl': { settings: { ...small, epochs: 20 } },

@@ -182,7 +182,7 @@ test('a damaged world is drawn again, and said so', async () => {
 test('two builds at once end with one whole world, and nothing of a killed one stays', async () => {
   const other = mkdtempSync(join(tmpdir(), 'world-'))
   try {
-    const killed = join(other, 'world-1.999999999-00.tmp')
+    const killed = join(other, 'world-2.999999999-00.tmp')
     mkdirSync(killed)
     const [one, two] = await Promise.all([1, 2].map(() => buildWorld(other, { parts: few })))
     expect(one).toBe(two)
