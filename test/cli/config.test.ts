@@ -21,7 +21,7 @@ async function printed(...words: readonly string[]): Promise<Record<string, unkn
 
 describe('--print-config', () => {
   test('of nothing but a task is the built-in world, by its own preset', async () => {
-    const own = { dataset: 'builtin', vision: 'builtin', backbone: 'builtin', epochs: 7, 'n-boxes': 32 }
+    const own = { dataset: 'builtin', vision: 'builtin', backbone: 'builtin', epochs: 5, 'n-boxes': 16 }
     expect(await printed('--task', 'vqa')).toMatchObject(own)
     expect(await printed('--task', 'vqa', '--dataset', 'elsewhere')).toMatchObject({
       epochs: 20,
@@ -70,7 +70,7 @@ describe('--print-config', () => {
       epochs: 9,
       reduction: 3,
       'tap-norm': true,
-      'learning-rate': 0.0005,
+      'learning-rate': 0.0007,
     })
   })
 

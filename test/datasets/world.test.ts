@@ -4,15 +4,18 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { heldOutFor } from '../../datasets/world/attributes.js'
+import { heldOutFor, valuesOf } from '../../datasets/world/attributes.js'
 import { captionsOf } from '../../datasets/world/captions.js'
+import { drawScene, fills } from '../../datasets/world/draw.js'
 import { describePart, worldParts, worldSeed } from '../../datasets/world/files.js'
 import {
   type Balance,
   buildWorld,
+  caption,
   corpusDocument,
   corpusScene,
   corpusSeed,
+  drawTint,
   makeScene,
   questionsAbout,
   renderScene,
@@ -43,7 +46,7 @@ test('scenes, questions and answers are the same everywhere', () => {
   )
   expect(said.map(hashOf)).toMatchInlineSnapshot(`
     [
-      "5ad6ced79459d130",
+      "bbaae1ca6d160c5c",
       "e93bc9ed9746c73f",
       "568b16d60183f321",
     ]
@@ -108,6 +111,27 @@ test('what the built-in models were trained on shares no scene and nothing held 
     expect(twin.things.some((thing) => heldOutFor(thing) !== undefined)).toBe(false)
     for (const { text } of corpusDocument(index)) expect(strangers(text, 'pretrain')).toEqual([])
   }
+})
+
+test('tints keep away from the colours that a shape has in one split alone, and captions name no colour for them', () => {
+  const random = new Random(5)
+  const rgb = (fill: string) => [1, 3, 5].map((at) => Number.parseInt(fill.slice(at, at + 2), 16))
+  for (const shape of valuesOf('shape')) {
+    const theirs = valuesOf('colour').filter((colour) => heldOutFor({ colour, shape }) !== undefined)
+    for (let i = 0; i < 200; i++) {
+      const tint = rgb(drawTint([shape], random))
+      for (const colour of theirs) {
+        const apart = Math.hypot(...rgb(fills[colour]).map((value, channel) => value - tint[channel]!))
+        expect(apart).toBeGreaterThanOrEqual(80)
+      }
+    }
+  }
+  const scene = makeScene(1, 'pretrain', 0)
+  const tinted = { ...scene, things: scene.things.map((thing) => ({ ...thing, tint: '#40a0a0' })) }
+  const colours = new RegExp(`\\b(${valuesOf('colour').join('|')})\\b`)
+  expect(caption(scene, 0, new Random(1))).toMatch(colours)
+  expect(caption(tinted, 0, new Random(1))).not.toMatch(colours)
+  expect(drawScene(tinted)).toContain('#40a0a0')
 })
 
 test('the question alone says little: always the kind’s most frequent answer is right in a third', () => {
