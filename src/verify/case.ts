@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
-import { type Checkpoint, openCheckpoint, openSafetensors, overlay, renamed } from '../weights/index.js'
+import { type Checkpoint, openCheckpoint, openSafetensors, overlay, renamedBy } from '../weights/index.js'
 import type { Values } from './values.js'
 
 const section = z.record(z.string(), z.unknown())
@@ -80,12 +80,12 @@ function readJson(path: string, file: string): RecordedCase['json'] {
 
 /** The tensors whose names begin so, by the rest of their names. */
 function only(checkpoint: Checkpoint, start: RegExp): Checkpoint {
-  return renamed(checkpoint, (name) => (start.test(name) ? name.replace(start, '') : undefined))
+  return renamedBy(checkpoint, (name) => (start.test(name) ? name.replace(start, '') : undefined))
 }
 
 /** All tensors; a prefix is taken off where it stands. */
 function withoutPrefix(checkpoint: Checkpoint, prefix: string): Checkpoint {
-  return renamed(checkpoint, (name) => (name.startsWith(prefix) ? name.slice(prefix.length) : name))
+  return renamedBy(checkpoint, (name) => (name.startsWith(prefix) ? name.slice(prefix.length) : name))
 }
 
 /** A tensor of a case; integers stay integers. @throws {UserError} there is none of that name */

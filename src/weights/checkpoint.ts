@@ -4,14 +4,26 @@ import { z } from 'zod'
 import { UserError } from '../base/index.js'
 import { damaged } from './header.js'
 import { readJson, statusOf } from './json.js'
-import { type Checkpoint, find, openSafetensors, type SafetensorsFile } from './safetensors.js'
+import { openSafetensors } from './safetensors.js'
+import { type Checkpoint, find } from './stored.js'
+import { isTorchFile, openTorch } from './torch/open.js'
 
-const singleName = 'model.safetensors'
-const indexName = 'model.safetensors.index.json'
+/** How a folder keeps its weights, in one file or in shards with an index; the first way that is found counts. */
+const layouts = [
+  { single: 'model.safetensors', open: openSafetensors },
+  { single: 'pytorch_model.bin', open: openTorch },
+] as const satisfies readonly Layout[]
+
+interface Layout {
+  readonly single: string
+  readonly open: (path: string) => Checkpoint
+}
+
+const indexOf = ({ single }: Layout) => `${single}.index.json`
 
 /**
- * Opens a checkpoint: a safetensors file, or a folder with `model.safetensors` or with shards and
- * their `model.safetensors.index.json`.
+ * Opens a checkpoint: a safetensors file or one of PyTorch's, or a folder with `model.safetensors` or
+ * `pytorch_model.bin`, or with shards and their `….index.json`.
  *
  * @throws {UserError} nothing there; a file that is not sound; a shard that is missing; an index that
  *   does not say what is in the shards
@@ -19,16 +31,32 @@ const indexName = 'model.safetensors.index.json'
 export function openCheckpoint(path: string): Checkpoint {
   const status = statusOf(path)
   if (!status) throw new UserError(`${path}: there is no such file or folder: check the path`)
-  if (!status.isDirectory()) return openSafetensors(path)
-  if (existsSync(join(path, singleName))) return openSafetensors(join(path, singleName))
-  if (existsSync(join(path, indexName))) return openShards(path)
-  const others = readdirSync(path).filter((name) =>
-    /^(pytorch_model.*\.bin|.*\.(h5|msgpack|ckpt))$/.test(name),
-  )
-  throw new UserError(
-    others[0] !== undefined
-      ? `${path}: has ${others[0]} but no ${singleName}: save the model as safetensors`
-      : `${path}: has no ${singleName}: download or save it there`,
+  if (!status.isDirectory()) return isTorchFile(path) ? openTorch(path) : openSafetensors(path)
+  for (const layout of layouts) {
+    const opened = openLayout(path, layout)
+    if (opened) return opened
+  }
+  throw lacking(path, layouts[0].single)
+}
+
+/** As {@link openCheckpoint}, of PyTorch's files in a folder alone. */
+export function openTorchFolder(path: string): Checkpoint {
+  const opened = openLayout(path, layouts[1])
+  if (!opened) throw lacking(path, layouts[1].single)
+  return opened
+}
+
+function openLayout(path: string, layout: Layout): Checkpoint | undefined {
+  if (existsSync(join(path, layout.single))) return layout.open(join(path, layout.single))
+  return existsSync(join(path, indexOf(layout))) ? openShards(path, layout) : undefined
+}
+
+function lacking(path: string, single: string): UserError {
+  const other = readdirSync(path).find((name) => /\.(h5|msgpack|ckpt)$/.test(name))
+  return new UserError(
+    other !== undefined
+      ? `${path}: has ${other} but no ${single}: save the model as safetensors`
+      : `${path}: has no ${single}: download or save it there`,
   )
 }
 
@@ -51,15 +79,15 @@ export function overlay(...checkpoints: readonly Checkpoint[]): Checkpoint {
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) })
 
-function openShards(folder: string): Checkpoint {
-  const index = join(folder, indexName)
+function openShards(folder: string, layout: Layout): Checkpoint {
+  const index = join(folder, indexOf(layout))
   const shardOf = readIndex(index)
-  const shards = new Map<string, SafetensorsFile>()
+  const shards = new Map<string, Checkpoint>()
   for (const [tensor, shard] of shardOf) {
     if (shards.has(shard)) continue
     if (basename(shard) !== shard || !existsSync(join(folder, shard)))
-      throw damaged(join(folder, shard), `is missing (${indexName} wants "${tensor}" from it)`)
-    shards.set(shard, openSafetensors(join(folder, shard)))
+      throw damaged(join(folder, shard), `is missing (${indexOf(layout)} wants "${tensor}" from it)`)
+    shards.set(shard, layout.open(join(folder, shard)))
   }
   checkIndex(index, shardOf, shards)
   return overlay(...shards.values())
@@ -75,7 +103,7 @@ function readIndex(index: string): ReadonlyMap<string, string> {
 function checkIndex(
   index: string,
   shardOf: ReadonlyMap<string, string>,
-  shards: ReadonlyMap<string, SafetensorsFile>,
+  shards: ReadonlyMap<string, Checkpoint>,
 ): void {
   const found = new Map<string, string>()
   for (const [shard, { tensors }] of shards)

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { UserError } from '../base/index.js'
 import { openCheckpoint } from './checkpoint.js'
 import { readJson, statusOf } from './json.js'
-import type { Checkpoint } from './safetensors.js'
+import type { Checkpoint } from './stored.js'
 
 /** `config.json` as it is; what the fields mean, the model of that `model_type` checks. */
 export type ModelConfig = Readonly<Record<string, unknown>> & { readonly model_type: string }

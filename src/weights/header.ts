@@ -30,13 +30,18 @@ const headerLimit = 100e6 // the format's own limit, in bytes
  */
 export function headerLength(start: Uint8Array, fileBytes: number, file: string): number {
   if (fileBytes < prefixBytes) throw damaged(file, `is cut short or empty (${fileBytes} bytes)`)
-  if (new TextDecoder('latin1').decode(start.subarray(0, prefixBytes)) === 'version ')
-    throw new UserError(`${file}: is Git LFS's pointer to the file, not the file: run git lfs pull`)
+  refusePointer(start, file)
   const length = Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true))
   if (length > headerLimit) throw damaged(file, 'is not a safetensors file, or its first bytes are damaged')
   if (prefixBytes + length > fileBytes)
     throw damaged(file, `is cut short: its header has ${length} bytes, the whole file ${fileBytes}`)
   return length
+}
+
+/** @throws {UserError} the file is what Git has in place of a large file, by its first 8 bytes */
+export function refusePointer(start: Uint8Array, file: string): void {
+  if (new TextDecoder('latin1').decode(start.subarray(0, prefixBytes)) === 'version ')
+    throw new UserError(`${file}: is Git LFS's pointer to the file, not the file: run git lfs pull`)
 }
 
 /**

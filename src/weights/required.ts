@@ -1,6 +1,6 @@
 import { UserError } from '../base/index.js'
 import type { Dtype } from './dtype.js'
-import type { Checkpoint } from './safetensors.js'
+import type { Checkpoint } from './stored.js'
 
 const floatDtypes: readonly Dtype[] = ['F32', 'F16', 'BF16', 'F64']
 

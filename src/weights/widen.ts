@@ -2,32 +2,35 @@ import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { cachedFile } from './cache.js'
 import type { Dtype } from './dtype.js'
-import { type Checkpoint, openSafetensors } from './safetensors.js'
+import { openSafetensors } from './safetensors.js'
+import { type Checkpoint, renamed, type StoredTensor, tiedNames } from './stored.js'
 import { type TensorToWrite, writeTensors } from './write.js'
 
 /**
  * The checkpoint with every floating-point tensor as float32, so that its files can be mapped and used
  * where they lie. If it is already so, it is returned as it is; otherwise a widened copy is made in
- * the cache, once for each state of its files, without a whole tensor in memory.
+ * the cache, once for each state of its files, without a whole tensor in memory. Tied tensors are written once.
  *
  * @param cache the cache folder
  * @throws {UserError} the cache can't be written or is full
  */
 export function asFloat32(checkpoint: Checkpoint, cache: string): Checkpoint {
-  const tensors = [...checkpoint.tensors.values()]
-  if (!tensors.some(({ dtype }) => isWidened(dtype))) return checkpoint
-  const key = cacheKey(checkpoint)
-  return openSafetensors(
-    cachedFile(cache, key, (path) =>
-      writeTensors(
-        path,
-        tensors.map(({ name, dtype, shape }): TensorToWrite => {
-          if (!isWidened(dtype)) return { name, dtype, shape, data: () => [checkpoint.read(name)] }
-          return { name, dtype: 'F32', shape, data: () => checkpoint.float32Chunks(name) }
-        }),
-      ),
+  const all = [...checkpoint.tensors]
+  if (!all.some(([, { dtype, layout }]) => isWidened(dtype) || layout !== undefined)) return checkpoint
+  const tied = tiedNames(checkpoint.tensors)
+  const written = cachedFile(cache, cacheKey(checkpoint), (path) =>
+    writeTensors(
+      path,
+      all.filter(([name]) => !tied.has(name)).map(([name, tensor]) => widened(checkpoint, name, tensor)),
     ),
   )
+  const originals = new Map(all.map(([name]) => [name, tied.get(name) ?? name]))
+  return renamed(openSafetensors(written), originals)
+}
+
+function widened(checkpoint: Checkpoint, name: string, { dtype, shape }: StoredTensor): TensorToWrite {
+  if (!isWidened(dtype)) return { name, dtype, shape, data: () => [checkpoint.read(name)] }
+  return { name, dtype: 'F32', shape, data: () => checkpoint.float32Chunks(name) }
 }
 
 function isWidened(dtype: Dtype): boolean {

@@ -111,9 +111,14 @@ describe('a folder is refused', () => {
     ['with a config without model_type', { 'config.json': '{"d_model": 3}' }, /no text in "model_type"/],
     ['without weights', config, /has no model\.safetensors: download or save it there/],
     [
-      "with PyTorch's own file",
+      "with another library's file",
+      { ...config, 'tf_model.h5': '' },
+      /has tf_model\.h5 but no model\.safetensors: save the model as safetensors/,
+    ],
+    [
+      "with PyTorch's own file, empty",
       { ...config, 'pytorch_model.bin': '' },
-      /has pytorch_model\.bin .*save the model as safetensors/,
+      /pytorch_model\.bin: is empty/,
     ],
     [
       'with weights that are cut',

@@ -1,7 +1,7 @@
 /** Side weights that fit a ladder, or a word about why they don't. */
 import { UserError } from '../../base/index.js'
 import type { ParameterSpec } from '../../models/index.js'
-import { type Checkpoint, renamed } from '../../weights/index.js'
+import { type Checkpoint, renamedBy } from '../../weights/index.js'
 import { checkFinite, type SideSettings } from './file.js'
 
 /** What a ladder takes from side weights: its blocks and its final norms. */
@@ -35,7 +35,7 @@ export function forLadder(
     }
   }
   checkFinite(weights, [...byStored.keys()], `${where}: `)
-  return renamed(weights, (name) => byStored.get(name)?.name)
+  return renamedBy(weights, (name) => byStored.get(name)?.name)
 }
 
 /** @throws {UserError} side weights that were made for another ladder or another backbone */
