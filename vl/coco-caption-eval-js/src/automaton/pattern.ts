@@ -18,7 +18,11 @@ export type Pattern =
 export type Names = ReadonlyMap<string, Pattern>
 
 /** What stands for a letter of a literal beside its two cases. */
-const alsoMatches: Readonly<Record<string, readonly number[]>> = { s: [0x17f], k: [0x212a], i: [0x130, 0x131] }
+const alsoMatches: Readonly<Record<string, readonly number[]>> = {
+  s: [0x17f],
+  k: [0x212a],
+  i: [0x130, 0x131],
+}
 
 const single = (unit: number): Pattern => ({ kind: 'set', set: [[unit, unit]] })
 
@@ -149,7 +153,7 @@ class Parser {
   }
 
   private unit(): number {
-    const match = /\\x([0-9A-F]{4})|\\?([^])/y
+    const match = /\\x([0-9A-F]{4})|\\?([\s\S])/y
     match.lastIndex = this.at
     const found = match.exec(this.text)
     if (!found) throw this.error('a set is not closed')

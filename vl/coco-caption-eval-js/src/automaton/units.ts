@@ -55,7 +55,11 @@ export function classify(sets: readonly Units[]): UnitClasses {
     of.fill(id, begin, begins[i + 1] ?? lastUnit + 1)
   })
   const classesOf = (set: Units) => [
-    ...new Set(set.flatMap(([low, high]) => begins.slice(indexOf.get(low), indexOf.get(high + 1)).map((unit) => of[unit]!))),
+    ...new Set(
+      set.flatMap(([low, high]) =>
+        begins.slice(indexOf.get(low), indexOf.get(high + 1)).map((unit) => of[unit]!),
+      ),
+    ),
   ]
   return { count: ids.size, of, classesOf }
 }

@@ -20,7 +20,7 @@ const parts: readonly (readonly [name: string, pattern: string])[] = [
   ['LF', String.raw`[\x000A]`],
   ['CR', String.raw`[\x000D]`],
   ['BACKSLASH', String.raw`[\\]`],
-  ['QUOTE', '[\']'],
+  ['QUOTE', "[']"],
   ['SPACE', String.raw`[ \x0009\x00A0\x2000-\x200A\x3000]`],
   ['NL', String.raw`CR | LF | CR LF | [\x2028\x2029\x000B\x000C\x0085]`],
   ['SNL', 'SPACE | NL'],
@@ -50,7 +50,10 @@ const parts: readonly (readonly [name: string, pattern: string])[] = [
   ['FOREIGN', '[dDoOlL] (APOSX) (L|D)'],
   ['SLASH', String.raw`BACKSLASH? '/' | [\x2044]`],
   ['INS', String.raw`[,;:\x3001]`],
-  ['QCH', String.raw`[\x0060\x2018\x2019\x201A\x201B\x201C\x201D\x0091\x0092\x0093\x0094\x201E\x201F\x2039\x203A\x00AB\x00BB]`],
+  [
+    'QCH',
+    String.raw`[\x0060\x2018\x2019\x201A\x201B\x201C\x201D\x0091\x0092\x0093\x0094\x201E\x201F\x2039\x203A\x00AB\x00BB]`,
+  ],
   [
     'AB1',
     `words( Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec  Mon Tue Tues Wed Thu Thurs Fri
@@ -94,8 +97,11 @@ const parts: readonly (readonly [name: string, pattern: string])[] = [
         d{3,4} ( '-' | SPN )? d{3,5}
     | ( ('+' '+'?)? d{2,4} '.' )? d{2,4} '.' d{3,4} '.' d{3,5}`,
   ],
-  ['HOST', String.raw`'www.' ( [^\{URLX}.!?(){},]+ '.' )+ az{2,4}
-    | ( [^\{URLX}\x0060'.!?(){}$\x002C-\x005F]+ '.' )+ words(com net org edu)`],
+  [
+    'HOST',
+    String.raw`'www.' ( [^\{URLX}.!?(){},]+ '.' )+ az{2,4}
+    | ( [^\{URLX}\x0060'.!?(){}$\x002C-\x005F]+ '.' )+ words(com net org edu)`,
+  ],
   [
     'FACE',
     String.raw`[-'^x=~<>] '_' [-'^x=~<>]

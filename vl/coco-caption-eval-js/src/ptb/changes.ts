@@ -16,7 +16,13 @@ export const brackets: Change = (text) => text.replaceAll('(', '-LRB-').replaceA
 export const phone: Change = (text) => brackets(blanksKept(text)!)
 export const dashes: Change = (text) => (text.length === 3 || text.length === 4 ? '--' : text)
 
-const fractions: Readonly<Record<string, string>> = { '¼': '1/4', '½': '1/2', '¾': '3/4', '⅓': '1/3', '⅔': '2/3' }
+const fractions: Readonly<Record<string, string>> = {
+  '¼': '1/4',
+  '½': '1/2',
+  '¾': '3/4',
+  '⅓': '1/3',
+  '⅔': '2/3',
+}
 export const fraction: Change = (text) => fractions[text] ?? text
 
 const currencies: Readonly<Record<string, string>> = {

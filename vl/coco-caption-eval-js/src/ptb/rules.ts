@@ -51,7 +51,7 @@ export const rules: readonly Rule[] = [
   { pattern: 'WORD', before: 'CONTR', change: noSoftHyphens },
   { pattern: 'BEFNT', before: 'NT', change: noSoftHyphens },
   { pattern: 'WORD', change: noSoftHyphens },
-  { pattern: "APOSWORD" },
+  { pattern: 'APOSWORD' },
   { pattern: "'y' (APOS)", before: 'L' },
   // Addresses.
   { pattern: String.raw`'http' 's'? '://' [^\{URLX}(){}]+ [^\{URLX}.!?(){},-]` },
@@ -64,7 +64,7 @@ export const rules: readonly Rule[] = [
   { pattern: 'CONTR', before: '[^A-Za-z]', change: quoteRight },
   { pattern: 'NT', before: '[^A-Za-z]', change: quoteRight },
   // Numbers.
-  { pattern: "D{1,2} [-/] D{1,2} [-/] D{2,4}" },
+  { pattern: 'D{1,2} [-/] D{1,2} [-/] D{2,4}' },
   { pattern: 'NUMBER', change: noSoftHyphens },
   {
     pattern: String.raw`[\x207A\x207B\x208A\x208B]? ( [\x2070\x00B9\x00B2\x00B3\x2074-\x2079]+ | [\x2080-\x2089]+ )`,

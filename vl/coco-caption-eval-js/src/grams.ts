@@ -1,0 +1,80 @@
+/** Words and n-grams as numbers, so that counting them compares no strings. */
+
+export const longestGram = 4
+
+/** An n-gram is its first n − 1 words and its last one; the key of both is a number of 2 × `bits` bits. */
+const bits = 2 ** 26
+const empty = -1
+
+/** Numbers for n-grams of up to {@link longestGram} words, given in the order in which they are first seen. */
+export class Grams {
+  private readonly words = new Map<string, number>()
+  private keys = new Float64Array(2 ** 12).fill(empty)
+  private ids = new Int32Array(2 ** 12)
+  /** How many there are. */
+  count = 0
+
+  /** @returns for n = 1 … 4 the n-grams of a caption, in its order */
+  of(words: readonly string[]): readonly Int32Array[] {
+    const wordIds = words.map((word) => this.wordOf(word))
+    const byLength: Int32Array[] = []
+    for (let n = 1; n <= longestGram; n++) {
+      const shorter = byLength[n - 2]
+      const grams = new Int32Array(Math.max(0, words.length - n + 1))
+      for (let i = 0; i < grams.length; i++)
+        grams[i] = this.idOf(shorter ? shorter[i]! + 1 : 0, wordIds[i + n - 1]!)
+      byLength.push(grams)
+    }
+    return byLength
+  }
+
+  private wordOf(word: string): number {
+    const known = this.words.get(word)
+    if (known !== undefined) return known
+    this.words.set(word, this.words.size)
+    return this.words.size - 1
+  }
+
+  private idOf(prefix: number, word: number): number {
+    const slot = this.slotOf(prefix * bits + word)
+    if (this.keys[slot] !== empty) return this.ids[slot]!
+    this.keys[slot] = prefix * bits + word
+    this.ids[slot] = this.count++
+    const id = this.ids[slot]!
+    if (this.count * 2 > this.keys.length) this.grow()
+    return id
+  }
+
+  /** Where a key stands, or belongs. */
+  private slotOf(key: number): number {
+    const mask = this.keys.length - 1
+    let slot = (Math.imul(Math.floor(key / bits), 0x9e3779b1) ^ Math.imul(key % bits, 0x85ebca6b)) >>> 0
+    slot = (slot ^ (slot >>> 15)) & mask
+    while (this.keys[slot] !== empty && this.keys[slot] !== key) slot = (slot + 1) & mask
+    return slot
+  }
+
+  private grow(): void {
+    const [keys, ids] = [this.keys, this.ids]
+    this.keys = new Float64Array(keys.length * 2).fill(empty)
+    this.ids = new Int32Array(ids.length * 2)
+    keys.forEach((key, i) => {
+      if (key === empty) return
+      const slot = this.slotOf(key)
+      this.keys[slot] = key
+      this.ids[slot] = ids[i]!
+    })
+  }
+}
+
+/** How often each n-gram occurs, in the order of their first occurrence. */
+export interface Counted {
+  readonly ids: Int32Array
+  readonly counts: Int32Array
+}
+
+export function countGrams(grams: Int32Array): Counted {
+  const counts = new Map<number, number>()
+  for (const gram of grams) counts.set(gram, (counts.get(gram) ?? 0) + 1)
+  return { ids: Int32Array.from(counts.keys()), counts: Int32Array.from(counts.values()) }
+}
