@@ -100,9 +100,10 @@ function evaluate(given: ReadonlyMap<ImageId, Given>, options: EvaluationOptions
   }
   if (wanted.includes('ROUGE_L')) scores.ROUGE_L = rougeL(images)
   const named = <T>(pick: (score: Score) => T) =>
-    Object.fromEntries(
-      scoreNames.map((name) => [name, scores[name] ? pick(scores[name]) : null]),
-    ) as Record<ScoreName, T | null>
+    Object.fromEntries(scoreNames.map((name) => [name, scores[name] ? pick(scores[name]) : null])) as Record<
+      ScoreName,
+      T | null
+    >
   return {
     overall: named(({ overall }) => overall),
     images: [...given.keys()],

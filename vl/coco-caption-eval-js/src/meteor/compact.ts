@@ -48,29 +48,18 @@ type Content = Readonly<Record<Section, Uint8Array>>
 const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Uint32Array) =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
-function paraphraseSections({ words, phrases, targets }: Phrases) {
-  const phraseStarts = startsOf(phrases)
-  const phraseWords = new Uint16Array(phraseStarts.at(-1)!)
-  phrases.forEach((phrase, i) => {
-    for (let k = 0; k < phrase.length; k++) phraseWords[phraseStarts[i]! + k] = phrase.charCodeAt(k)
-  })
-  const firstPhrases = new Uint32Array(words.length + 1).fill(phrases.length)
-  for (let i = phrases.length - 1; i >= 0; i--) firstPhrases[phrases[i]!.charCodeAt(0)] = i
-  for (let word = words.length - 1; word >= 0; word--) {
-    const isFirst = firstPhrases[word]! < phrases.length
-    if (!isFirst) firstPhrases[word] = firstPhrases[word + 1]!
-  }
+function paraphraseSections({ words, phraseWords, phraseStarts, targets, targetStarts }: Phrases) {
+  const phrases = phraseStarts.length - 1
+  const firstPhrases = new Uint32Array(words.length + 1).fill(phrases)
+  for (let i = phrases - 1; i >= 0; i--) firstPhrases[phraseWords[phraseStarts[i]!]!] = i
+  for (let word = words.length - 1; word >= 0; word--)
+    firstPhrases[word] = Math.min(firstPhrases[word]!, firstPhrases[word + 1]!)
   const [bytes, starts] = packWords(words)
-  const targetStarts = startsOf(targets)
-  const allTargets = new Uint32Array(targetStarts.at(-1)!)
-  targets.forEach((list, i) => {
-    allTargets.set(list, targetStarts[i])
-  })
   return {
     ...{ words: bytes, wordStarts: bytesOf(starts) },
     ...{ phraseWords: bytesOf(phraseWords), phraseStarts: bytesOf(phraseStarts) },
     firstPhrases: bytesOf(firstPhrases),
-    ...{ targets: bytesOf(allTargets), targetStarts: bytesOf(targetStarts) },
+    ...{ targets: bytesOf(targets), targetStarts: bytesOf(targetStarts) },
   }
 }
 
@@ -118,15 +107,24 @@ function synonymSections(synsets: readonly string[], exceptions: readonly string
   }
   const bases = packLists(basesOf)
   return {
-    ...{ synonymWords: sets.bytes, synonymStarts: sets.starts, sets: sets.numbers, setStarts: sets.numberStarts },
+    ...{
+      synonymWords: sets.bytes,
+      synonymStarts: sets.starts,
+      sets: sets.numbers,
+      setStarts: sets.numberStarts,
+    },
     ...{ forms: bases.bytes, formStarts: bases.starts, bases: bases.numbers, baseStarts: bases.numberStarts },
   }
 }
 
 /** Two lines each: a word, and words about it. */
 function pairsOf(lines: readonly string[]): (readonly [string, readonly string[]])[] {
-  if (lines.length % 2 !== 0) throw new CaptionError("METEOR's synonyms end in the middle: copy their files again")
-  return Array.from({ length: lines.length / 2 }, (_, i) => [lines[2 * i]!, lines[2 * i + 1]!.trim().split(/\s+/)])
+  if (lines.length % 2 !== 0)
+    throw new CaptionError("METEOR's synonyms end in the middle: copy their files again")
+  return Array.from({ length: lines.length / 2 }, (_, i) => [
+    lines[2 * i]!,
+    lines[2 * i + 1]!.trim().split(/\s+/),
+  ])
 }
 
 function assemble(content: Content): Uint8Array {

@@ -3,7 +3,7 @@ import type { Score, Scored } from '../scores.js'
 import { Beam } from './beam.js'
 import { type Line, LineReader } from './line.js'
 import { findMatches, type Match } from './matches.js'
-import { addStatistics, countStatistics, scoreOf, type Statistics, statisticsLength } from './statistics.js'
+import { addStatistics, countStatistics, type Statistics, scoreOf, statisticsLength } from './statistics.js'
 import type { MeteorTables } from './tables.js'
 
 export interface Segment {

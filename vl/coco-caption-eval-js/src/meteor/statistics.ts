@@ -41,7 +41,8 @@ function countChunks(alignment: readonly Match[]): number {
     const before = alignment[i - 1]
     if (!before) return true
     const follows =
-      before.begin + before.length === begin && before.referenceBegin + before.referenceLength === referenceBegin
+      before.begin + before.length === begin &&
+      before.referenceBegin + before.referenceLength === referenceBegin
     return !follows
   }).length
 }

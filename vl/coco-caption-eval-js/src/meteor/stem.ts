@@ -4,7 +4,15 @@ const exceptions = new Map(
   Object.entries({
     ...{ skis: 'ski', skies: 'sky', dying: 'die', lying: 'lie', tying: 'tie', idly: 'idl', gently: 'gentl' },
     ...{ ugly: 'ugli', early: 'earli', only: 'onli', singly: 'singl' },
-    ...{ sky: 'sky', news: 'news', howe: 'howe', atlas: 'atlas', cosmos: 'cosmos', bias: 'bias', andes: 'andes' },
+    ...{
+      sky: 'sky',
+      news: 'news',
+      howe: 'howe',
+      atlas: 'atlas',
+      cosmos: 'cosmos',
+      bias: 'bias',
+      andes: 'andes',
+    },
   }),
 )
 const finished = new Set('inning outing canning herring earring proceed exceed succeed'.split(' '))

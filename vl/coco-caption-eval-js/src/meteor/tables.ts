@@ -8,9 +8,32 @@ export const longestPhrase = 7
 
 /** Suffixes of inflected words, and what stands there in their base forms; in the order in which they are tried. */
 const inflections: readonly (readonly [suffix: string, ending: string])[] = [
-  ...([['s', ''], ['ses', 's'], ['xes', 'x'], ['zes', 'z'], ['ches', 'ch'], ['shes', 'sh'], ['men', 'man']] as const),
-  ...([['ies', 'y'], ['s', ''], ['ies', 'y'], ['es', 'e'], ['es', ''], ['ed', 'e'], ['ed', '']] as const),
-  ...([['ing', 'e'], ['ing', ''], ['er', ''], ['est', ''], ['er', 'e'], ['est', 'e']] as const),
+  ...([
+    ['s', ''],
+    ['ses', 's'],
+    ['xes', 'x'],
+    ['zes', 'z'],
+    ['ches', 'ch'],
+    ['shes', 'sh'],
+    ['men', 'man'],
+  ] as const),
+  ...([
+    ['ies', 'y'],
+    ['s', ''],
+    ['ies', 'y'],
+    ['es', 'e'],
+    ['es', ''],
+    ['ed', 'e'],
+    ['ed', ''],
+  ] as const),
+  ...([
+    ['ing', 'e'],
+    ['ing', ''],
+    ['er', ''],
+    ['est', ''],
+    ['er', 'e'],
+    ['est', 'e'],
+  ] as const),
 ]
 
 export class MeteorTables {
@@ -26,7 +49,9 @@ export class MeteorTables {
   constructor(bytes: Uint8Array) {
     const parts = partsOf(bytes.byteOffset % 4 === 0 ? bytes : bytes.slice())
     const numbers = (name: Section) => numbersOf(parts[name])
-    this.numbers = Object.fromEntries(numberSections.map((name) => [name, numbers(name)])) as typeof this.numbers
+    this.numbers = Object.fromEntries(
+      numberSections.map((name) => [name, numbers(name)]),
+    ) as typeof this.numbers
     this.words = new SortedWords(parts.words, numbers('wordStarts'))
     this.synonyms = new SortedWords(parts.synonymWords, numbers('synonymStarts'))
     this.forms = new SortedWords(parts.forms, numbers('formStarts'))
@@ -119,7 +144,8 @@ const numberSections = [
 ]
 type NumberSection = (typeof numberSections)[number]
 
-const numbersOf = ({ buffer, byteOffset, length }: Uint8Array) => new Uint32Array(buffer, byteOffset, length / 4)
+const numbersOf = ({ buffer, byteOffset, length }: Uint8Array) =>
+  new Uint32Array(buffer, byteOffset, length / 4)
 
 function partsOf(bytes: Uint8Array): Readonly<Record<Section, Uint8Array>> {
   const head = bytes.length < headBytes ? new Uint32Array(2) : numbersOf(bytes.subarray(0, headBytes))
