@@ -1,4 +1,4 @@
-/** Cases without tensors about answers to questions on pictures, by `function`. */
+/** Cases without tensors: about answers to questions on pictures by `function`, about captions by `task`. */
 import { z } from 'zod'
 import { tasks } from '../../../vl/tasks/index.js'
 import { Random } from '../../base/index.js'
@@ -14,7 +14,7 @@ import {
   vqaEvaluators,
 } from '../../metrics/index.js'
 import type { RecordedCase } from '../case.js'
-import type { Check, Kind } from '../kind.js'
+import type { Check, Computed, Kind, VerifyContext } from '../kind.js'
 import { NotSupported } from '../notSupported.js'
 
 /** What each function is checked by. A new one is one line. */
@@ -24,11 +24,14 @@ const functions: Readonly<Record<string, (json: unknown) => readonly Check[]>> =
   vqa_accuracy: checkAccuracy,
 }
 
-function compute({ json }: RecordedCase) {
+async function compute(recorded: RecordedCase, context: VerifyContext): Promise<Computed> {
+  const { json } = recorded
+  const caption = typeof json.task === 'string' ? captionTasks.get(json.task) : undefined
+  if (caption) return { checks: await (await caption())(recorded, context) }
   const what = ['function', 'check', 'task'].map((key) => json[key]).find((name) => name !== undefined)
   const check = typeof json.function === 'string' ? functions[json.function] : undefined
   if (!check) throw new NotSupported(`${json.kind} ${what}`)
-  return Promise.resolve({ checks: check(json) })
+  return { checks: check(json) }
 }
 
 export const metric: Kind = { name: 'metric', compute }

@@ -3,6 +3,8 @@ import { bleu } from './bleu.js'
 import { cider } from './cider.js'
 import { countCorpus } from './counted.js'
 import { CaptionError } from './errors.js'
+import { meteor } from './meteor/meteor.js'
+import type { MeteorTables } from './meteor/tables.js'
 import { rougeL } from './rouge.js'
 import type { Score, Scored } from './scores.js'
 import { type Tokenization, type Tokenized, tokenize } from './tokenize.js'
@@ -10,7 +12,7 @@ import { type Tokenization, type Tokenized, tokenize } from './tokenize.js'
 /** As JSON has it: 1 and "1" are two images. */
 export type ImageId = number | string
 
-export const metrics = ['BLEU', 'ROUGE_L', 'CIDEr'] as const
+export const metrics = ['BLEU', 'METEOR', 'ROUGE_L', 'CIDEr'] as const
 export type Metric = (typeof metrics)[number]
 
 export const scoreNames = [
@@ -28,8 +30,10 @@ export type ScoreName = (typeof scoreNames)[number]
 export interface EvaluationOptions {
   /** Default: `official`, the COCO evaluation's. */
   readonly tokenization?: Tokenization
-  /** Default: all that can be computed. */
+  /** Default: all, METEOR where its tables are given. */
   readonly metrics?: readonly Metric[]
+  /** METEOR's resources, in their compact form. */
+  readonly meteor?: MeteorTables
   /**
    * References of every image of the corpus that tells CIDEr which words are rare; default: those of the evaluated
    * images, as in the COCO evaluation.
@@ -64,7 +68,11 @@ interface Given {
 export class CaptionEvaluator {
   private readonly given = new Map<ImageId, Given>()
 
-  constructor(private readonly options: EvaluationOptions = {}) {}
+  /** @throws {CaptionError} METEOR is asked for without its tables */
+  constructor(private readonly options: EvaluationOptions = {}) {
+    if (options.metrics?.includes('METEOR') && !options.meteor)
+      throw new CaptionError('METEOR needs its tables: give them as `meteor`, or leave it out of `metrics`')
+  }
 
   /** @throws {CaptionError} the image has been added before, has no reference, or something is no text */
   add(imageId: ImageId, hypothesis: string, references: readonly string[]): void {
@@ -88,17 +96,7 @@ export class CaptionEvaluator {
 
 function evaluate(given: ReadonlyMap<ImageId, Given>, options: EvaluationOptions): Evaluation {
   const { images, notes } = tokenizeImages(given, options)
-  const wanted = options.metrics ?? metrics
-  const scores: Partial<Record<ScoreName, Score>> = {}
-  if (wanted.includes('BLEU') || wanted.includes('CIDEr')) {
-    const corpus = countCorpus(images, backgroundOf(options))
-    if (wanted.includes('BLEU'))
-      bleu(corpus).forEach((score, n) => {
-        scores[`Bleu_${n + 1}` as ScoreName] = score
-      })
-    if (wanted.includes('CIDEr')) scores.CIDEr = cider(corpus)
-  }
-  if (wanted.includes('ROUGE_L')) scores.ROUGE_L = rougeL(images)
+  const scores = scoreImages(images, options)
   const named = <T>(pick: (score: Score) => T) =>
     Object.fromEntries(scoreNames.map((name) => [name, scores[name] ? pick(scores[name]) : null])) as Record<
       ScoreName,
@@ -111,6 +109,26 @@ function evaluate(given: ReadonlyMap<ImageId, Given>, options: EvaluationOptions
     tokenized: images,
     notes,
   }
+}
+
+function scoreImages(
+  images: readonly Scored[],
+  options: EvaluationOptions,
+): Readonly<Partial<Record<ScoreName, Score>>> {
+  const { metrics: wanted = metrics, meteor: tables, onProgress = () => {} } = options
+  const scores: Partial<Record<ScoreName, Score>> = {}
+  if (wanted.includes('BLEU') || wanted.includes('CIDEr')) {
+    onProgress('counting n-grams', 0, images.length)
+    const corpus = countCorpus(images, backgroundOf(options))
+    if (wanted.includes('BLEU')) {
+      for (const [n, score] of bleu(corpus).entries()) scores[`Bleu_${n + 1}` as ScoreName] = score
+    }
+    if (wanted.includes('CIDEr')) scores.CIDEr = cider(corpus)
+  }
+  if (wanted.includes('METEOR') && tables)
+    scores.METEOR = meteor(images, tables, (done) => onProgress('METEOR', done, images.length))
+  if (wanted.includes('ROUGE_L')) scores.ROUGE_L = rougeL(images)
+  return scores
 }
 
 function backgroundOf({

@@ -43,7 +43,7 @@ export class Meteor {
   }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what Java's trim takes off
+/** What Java's `trim` takes off. */
 const trimmed = (text: string) => text.replace(/^[\0- ]+|[\0- ]+$/g, '')
 
 /** The score of a corpus: that of the statistics' sums, not the mean of its segments' scores. */

@@ -56,7 +56,7 @@ export function normalise(text: string, prefixes: Prefixes): string {
 const replaceAll = (text: string, all: readonly (readonly [RegExp, string])[]) =>
   all.reduce((line, [what, by]) => line.replace(what, by), text)
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what Java's trim takes off
+/** Java's `trim` takes off all below a blank too. */
 const trimmed = (text: string) => text.replace(blanks, ' ').replace(/^[\0- ]+|[\0- ]+$/g, '')
 
 /** Full stops at the ends of words, where they end a sentence. */

@@ -72,7 +72,7 @@ export function scoreOf(counts: Statistics): number {
   const pieces = counts[chunksAt]! / ((counts[matchedAt]! + counts[matchedAt + 1]!) / 2)
   const fragmentation = isWhole(counts) ? 0 : pieces
   const score = mean * (1 - gamma * fragmentation ** beta)
-  return score > 0 ? score : 0 // not a number: nothing is matched, or a line is empty
+  return Number.isNaN(score) ? 0 : Math.max(0, score) // not a number: no match, or an empty line
 }
 
 /** The sum over a corpus: the one chunk of a line that is matched as a whole is not counted. */

@@ -32,7 +32,7 @@ const parts: readonly (readonly [name: string, pattern: string])[] = [
   ['NT', "'n' APOSX 't'"],
   ['BEFNT', String.raw`[A-Za-z\x00AD]* [A-MO-Za-mo-z] SHY*`], // a word up to its n't
   ['NM', '[A-Za-z0-9_:.-]'],
-  ['VALUE', String.raw`QUOTE [^']* QUOTE | '"' [^"]* '"'`],
+  ['VALUE', `QUOTE [^']* QUOTE | '"' [^"]* '"'`],
   [
     'TAG',
     String.raw`'<' ( [!?] [A-Za-z-] [^>\x000D\x000A]*
