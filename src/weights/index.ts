@@ -8,6 +8,6 @@ export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat1
 export { renamedBy } from './renamed.js'
 export { requireTensors } from './required.js'
 export { openSafetensors, type SafetensorsFile } from './safetensors.js'
-export { type Checkpoint, type StoredTensor } from './stored.js'
+export type { Checkpoint, StoredTensor } from './stored.js'
 export { asFloat32 } from './widen.js'
 export { type TensorToWrite, writeSafetensors } from './write.js'

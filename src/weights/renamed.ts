@@ -5,10 +5,7 @@ import { type Checkpoint, renamed } from './stored.js'
  *
  * @param rename `undefined` leaves a tensor out
  */
-export function renamedBy(
-  checkpoint: Checkpoint,
-  rename: (name: string) => string | undefined,
-): Checkpoint {
+export function renamedBy(checkpoint: Checkpoint, rename: (name: string) => string | undefined): Checkpoint {
   const originals = new Map<string, string>()
   for (const name of checkpoint.tensors.keys()) {
     const to = rename(name)

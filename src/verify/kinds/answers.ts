@@ -16,6 +16,7 @@ import {
 import type { RecordedCase } from '../case.js'
 import type { Check, Computed, Kind, VerifyContext } from '../kind.js'
 import { NotSupported } from '../notSupported.js'
+import { captionTasks } from './captions.js'
 
 /** What each function is checked by. A new one is one line. */
 const functions: Readonly<Record<string, (json: unknown) => readonly Check[]>> = {
@@ -26,8 +27,8 @@ const functions: Readonly<Record<string, (json: unknown) => readonly Check[]>> =
 
 async function compute(recorded: RecordedCase, context: VerifyContext): Promise<Computed> {
   const { json } = recorded
-  const caption = typeof json.task === 'string' ? captionTasks.get(json.task) : undefined
-  if (caption) return { checks: await (await caption())(recorded, context) }
+  const caption = typeof json.task === 'string' ? captionTasks[json.task] : undefined
+  if (caption) return { checks: caption(recorded, context) }
   const what = ['function', 'check', 'task'].map((key) => json[key]).find((name) => name !== undefined)
   const check = typeof json.function === 'string' ? functions[json.function] : undefined
   if (!check) throw new NotSupported(`${json.kind} ${what}`)

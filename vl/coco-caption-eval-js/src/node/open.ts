@@ -1,5 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CaptionError } from '../errors.js'
 import { compactMeteor } from '../meteor/compact.js'
@@ -9,7 +19,7 @@ import { findSources, type PackedSource, unpackSources } from './sources.js'
 
 /** How to come by METEOR's resources, in a line. */
 export const meteorHelp =
-  "METEOR needs its data (LGPL, not part of this package): name the folder of METEOR 1.5, with paraphrase-en.gz and its .jar, by"
+  'METEOR needs its data (LGPL, not part of this package): name the folder of METEOR 1.5, with paraphrase-en.gz and its .jar, by'
 
 export interface OpenMeteorOptions {
   /** Where METEOR's resources are. */

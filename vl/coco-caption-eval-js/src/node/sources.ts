@@ -67,7 +67,8 @@ const packings: readonly (readonly [suffix: string, unpack: (bytes: Uint8Array) 
  * @throws {CaptionError} something is missing there
  */
 export function findSources(folder: string): PackedSource[] {
-  if (!existsSync(folder)) throw new CaptionError(`${folder}: there is no such folder: name the one of METEOR's data`)
+  if (!existsSync(folder))
+    throw new CaptionError(`${folder}: there is no such folder: name the one of METEOR's data`)
   const program = readdirSync(folder).find((name) => /^meteor.*\.jar$/.test(name))
   const entries = program ? readZip(join(folder, program)) : []
   return parts.map((part) => {
@@ -83,7 +84,10 @@ function findFile(folder: string, part: Part): PackedSource | undefined {
   const { name } = wanted[part]
   const candidates = packings.flatMap(([suffix, unpack]) => [{ path: join(folder, name + suffix), unpack }])
   const original = name.replace(/\.txt$/, '.gz')
-  const originals = [original, join('data', original)].map((path) => ({ path: join(folder, path), unpack: gunzipSync }))
+  const originals = [original, join('data', original)].map((path) => ({
+    path: join(folder, path),
+    unpack: gunzipSync,
+  }))
   const found = [...candidates, ...originals].find(({ path }) => existsSync(path))
   return found && { part, file: found.path, bytes: readFileSync(found.path), unpack: found.unpack }
 }

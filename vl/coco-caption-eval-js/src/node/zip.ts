@@ -32,7 +32,9 @@ function entriesOf(bytes: Buffer): ZipEntry[] {
   let at = bytes.readUInt32LE(end + 16)
   for (let i = 0; i < count; i++) {
     if (bytes.readUInt32LE(at) !== directoryEntry) throw new Error('no entry')
-    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((offset) => bytes.readUInt16LE(at + offset))
+    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((offset) =>
+      bytes.readUInt16LE(at + offset),
+    )
     const local = bytes.readUInt32LE(at + 42)
     const begin = local + 30 + bytes.readUInt16LE(local + 26) + bytes.readUInt16LE(local + 28)
     entries.push({
