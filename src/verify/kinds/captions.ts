@@ -24,9 +24,10 @@ import {
   stem,
   tokenize,
 } from 'coco-caption-eval-js'
-import { openMeteor } from 'coco-caption-eval-js/node'
+import { meteorHelp, openMeteor } from 'coco-caption-eval-js/node'
 import { z } from 'zod'
 import { UserError } from '../../base/index.js'
+import { meteorFolder } from '../../metrics/index.js'
 import { cacheFolder } from '../../weights/index.js'
 import type { RecordedCase } from '../case.js'
 import type { Check, VerifyContext } from '../kind.js'
@@ -107,14 +108,10 @@ function checkNormaliser(recorded: RecordedCase, context: VerifyContext): Check[
 
 /** METEOR's data: where the user has it, or beside the recorded cases. */
 function meteorTables({ folder }: RecordedCase, { cache = cacheFolder() }: VerifyContext): MeteorTables {
-  const places = [
-    process.env.VL_LST_METEOR_DATA,
-    resolve(folder, '..', '..', '..', 'data', 'meteor'),
-    join(cache, 'meteor-data'),
-  ]
-  const found = places.find((place) => place && existsSync(place))
+  const beside = resolve(folder, '..', '..', '..', 'data', 'meteor')
+  const found = meteorFolder(cache) ?? (existsSync(beside) ? beside : undefined)
   if (found) return openMeteor({ folder: found, cache })
-  throw new UserError("METEOR's data is not there: name its folder by VL_LST_METEOR_DATA")
+  throw new UserError(`${meteorHelp} VL_LST_METEOR_DATA`)
 }
 
 const segment = z.object({

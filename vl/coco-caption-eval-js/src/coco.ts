@@ -51,7 +51,7 @@ export function cocoImages(
   if (without.length > 0)
     throw new CaptionError(
       `${names.results}: ${listed(without)} of ${names.annotations} have no result: add them, or evaluate only the ` +
-        'images that have one (--images results)',
+        'images that have one',
       'no result',
     )
   const bare = chosen.filter((id) => !references.has(id))
