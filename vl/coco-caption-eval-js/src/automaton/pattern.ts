@@ -26,7 +26,16 @@ const alsoMatches: Readonly<Record<string, readonly number[]>> = {
 
 const single = (unit: number): Pattern => ({ kind: 'set', set: [[unit, unit]] })
 
+const known = new Map<string, Pattern>()
+
+/** One object a character, so that what is found out of its set is found once. */
 function anyCase(character: string): Pattern {
+  const pattern = known.get(character) ?? eitherCase(character)
+  known.set(character, pattern)
+  return pattern
+}
+
+function eitherCase(character: string): Pattern {
   const lower = character.toLowerCase()
   const found = /[a-z]/.test(lower)
     ? [lower.charCodeAt(0), lower.toUpperCase().charCodeAt(0), ...(alsoMatches[lower] ?? [])]

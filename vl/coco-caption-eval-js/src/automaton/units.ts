@@ -54,12 +54,19 @@ export function classify(sets: readonly Units[]): UnitClasses {
     ids.set(key, id)
     of.fill(id, begin, begins[i + 1] ?? lastUnit + 1)
   })
-  const classesOf = (set: Units) => [
-    ...new Set(
-      set.flatMap(([low, high]) =>
-        begins.slice(indexOf.get(low), indexOf.get(high + 1)).map((unit) => of[unit]!),
-      ),
-    ),
-  ]
+  const known = new Map<Units, readonly number[]>()
+  const classesOf = (set: Units) => {
+    const found =
+      known.get(set) ??
+      unique(
+        set.flatMap(([low, high]) =>
+          begins.slice(indexOf.get(low), indexOf.get(high + 1)).map((unit) => of[unit]!),
+        ),
+      )
+    known.set(set, found)
+    return found
+  }
   return { count: ids.size, of, classesOf }
 }
+
+const unique = (numbers: readonly number[]) => [...new Set(numbers)]
