@@ -33,6 +33,7 @@ describe('the copies pass', () => {
 const supported = [
   /^vl\/(norms|optimizer-adamw|relative-buckets|prune-.*|visual-embedding-.*|t5-(forward|full|lst|v1_1).*)$/,
   /^vl-tasks\/(loss-(vqa|gqa|nlvr|caption)-t5(-lst)?|generate-t5-(full|lst)-greedy.*|text-vqa-.*|metric-vqa-accuracy)$/,
+  /^caption\//,
   /^clip\/(vit-.*|text-forward|contrastive-.*|openai-names-vit|preprocess)$/,
   /^glue\/(t5-(full|lst|side-tuning).*|optimize-.*|prune-(fisher|magnitude)-.*|generate-lst-greedy)$/,
 ]

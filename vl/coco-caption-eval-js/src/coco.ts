@@ -27,12 +27,14 @@ interface Caption {
 
 const mostNamed = 5
 
-const listed = (ids: readonly ImageId[]) => {
+/** `image 1 has`, `images 1, 2, 3 have`. */
+function listed(
+  ids: readonly ImageId[],
+  [one, several]: readonly [string, string] = ['has', 'have'],
+): string {
+  const named = ids.slice(0, mostNamed).map((id) => JSON.stringify(id))
   const more = ids.length > mostNamed ? ` and ${ids.length - mostNamed} more` : ''
-  return `${ids.length === 1 ? 'image' : 'images'} ${ids
-    .slice(0, mostNamed)
-    .map((id) => JSON.stringify(id))
-    .join(', ')}${more}`
+  return ids.length === 1 ? `image ${named} ${one}` : `images ${named.join(', ')}${more} ${several}`
 }
 
 /**
@@ -50,14 +52,14 @@ export function cocoImages(
   const without = chosen.filter((id) => !hypotheses.has(id))
   if (without.length > 0)
     throw new CaptionError(
-      `${names.results}: ${listed(without)} of ${names.annotations} have no result: add them, or evaluate only the ` +
+      `${names.results}: ${listed(without)} no result, but ${without.length === 1 ? 'is' : 'are'} in ${names.annotations}: add one each, or evaluate only the ` +
         'images that have one',
       'no result',
     )
   const bare = chosen.filter((id) => !references.has(id))
   if (bare.length > 0)
     throw new CaptionError(
-      `${names.annotations}: ${listed(bare)} have no caption: add one, or leave them out of "images"`,
+      `${names.annotations}: ${listed(bare)} no caption: add one, or leave them out of "images"`,
       'no reference',
     )
   return chosen.map((imageId) => ({
@@ -83,7 +85,7 @@ function readResults(results: unknown, file: string): Map<ImageId, string> {
   })
   if (twice.size > 0)
     throw new CaptionError(
-      `${file}: ${listed([...twice])} have several results: leave one each`,
+      `${file}: ${listed([...twice])} several results: leave one each`,
       'several results',
     )
   return captions
@@ -127,10 +129,10 @@ function refuseUnknown(
   const other = (id: ImageId) => (typeof id === 'number' ? String(id) : Number(id))
   const [first] = unknown
   const hint = ids.has(other(first!))
-    ? `they are ${typeof first === 'number' ? 'numbers' : 'texts'} here and ${typeof first === 'number' ? 'texts' : 'numbers'} there: write them alike`
-    : 'remove them, or name the annotations that have them'
+    ? `ids are ${typeof first === 'number' ? 'numbers' : 'texts'} here and ${typeof first === 'number' ? 'texts' : 'numbers'} there: write them alike`
+    : 'remove the result, or name the annotations that have the image'
   throw new CaptionError(
-    `${names.results}: ${listed(unknown)} are not among the images of ${names.annotations}: ${hint}`,
+    `${names.results}: ${listed(unknown, ['is', 'are'])} not among the images of ${names.annotations}: ${hint}`,
     'unknown image',
   )
 }

@@ -87,7 +87,7 @@ export class CaptionEvaluator {
     this.given.set(imageId, { hypothesis, references: [...references] })
   }
 
-  /** @throws {CaptionError} no image was added; lines are shifted so far that an image has no caption left */
+  /** @throws {CaptionError} no image was added */
   result(): Evaluation {
     if (this.given.size === 0) throw new CaptionError('there is nothing to evaluate: add an image')
     return evaluate(this.given, this.options)
@@ -169,8 +169,8 @@ function tokenizeImages(
   const grouped = regroup(groups, references.captions)
   const images = [...given.keys()].map((imageId, i) => ({
     imageId,
-    hypothesis: hypotheses.captions[i] ?? lost(imageId, 'caption'),
-    references: grouped[i]!.length > 0 ? grouped[i]! : lost(imageId, 'reference'),
+    hypothesis: hypotheses.captions[i]!,
+    references: grouped[i]!,
   }))
   return {
     images,
@@ -181,17 +181,10 @@ function tokenizeImages(
   }
 }
 
-function lost(imageId: ImageId, what: string): never {
-  throw new CaptionError(
-    `image ${JSON.stringify(imageId)} has no ${what} left, tags in captions run over their ends: ` +
-      'tokenize each caption alone (separate)',
-  )
-}
-
 function shifted(what: string, { lines }: Tokenized, captions: number): string[] {
   if (lines === captions) return []
   return [
-    `${captions} ${what} make ${lines} lines: a line end or an unclosed tag inside one shifts those after it, as in the ` +
+    `${captions} ${what} make ${lines} lines: a line separator inside one shifts those after it, as in the ` +
       'official evaluation (tokenize each caption alone to avoid it)',
   ]
 }

@@ -18,9 +18,7 @@ export const tokenizations = ['official', 'separate'] as const
 export type Tokenization = (typeof tokenizations)[number]
 
 export interface Tokenized {
-  /**
-   * One per caption, in order; with `official` the last captions have none where there are fewer lines.
-   */
+  /** One per caption, in order: of more lines the last ones are dropped. */
   readonly captions: readonly string[]
   /** Lines that there were: other than the number of captions where they are shifted. */
   readonly lines: number

@@ -22,7 +22,6 @@ const groupedParaphrases = '0aeec4613204ec8803f3f8d50e0e0bd21451a0d070a2dd1479ca
 const originalParaphrases = '6517f02111d8cf105da48074b35d8372cdce76b5ad011b10c7b4424d14f521fb'
 
 const wanted: Readonly<Record<Part, Wanted>> = {
-  paraphrases: { name: 'paraphrase-en.txt', hashes: [groupedParaphrases, originalParaphrases] },
   synsets: {
     name: 'synsets-en.txt',
     hashes: ['20b7cf6ae1cba2395d714d8c2ec2992e88c6d1c75c7c30aa480c6a2a9bb8fef9'],
@@ -43,6 +42,7 @@ const wanted: Readonly<Record<Part, Wanted>> = {
     hashes: [],
     inProgram: 'nonbreaking/english.prefixes',
   },
+  paraphrases: { name: 'paraphrase-en.txt', hashes: [groupedParaphrases, originalParaphrases] }, // the largest one last: what is wrong with the others is found soon
 }
 
 const parts = Object.keys(wanted) as Part[]
