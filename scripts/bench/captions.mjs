@@ -5,9 +5,9 @@
  * The compact form of METEOR's data is made before anything is timed.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { gunzipSync } from 'node:zlib'
@@ -23,7 +23,7 @@ const options = {
   pairs: { type: 'string', default: '3' },
   cases: { type: 'string', default: join(shared, 'parity/caption/meteor-segments/cases.jsonl.gz') },
   'meteor-data': { type: 'string', default: join(shared, 'data/meteor') },
-  out: { type: 'string', default: 'captions.json' },
+  out: { type: 'string', default: here('out/captions.json') },
 }
 
 const references = 4
@@ -115,6 +115,7 @@ export async function benchCaptions(words) {
     const commandLine = timeCommandLine(folder, segments, values['meteor-data'])
     for (const [name, seconds] of Object.entries(commandLine))
       process.stdout.write(`command line, 100 images, ${name}: ${seconds.toFixed(2)} s\n`)
+    mkdirSync(dirname(values.out), { recursive: true })
     writeFileSync(
       values.out,
       `${JSON.stringify({ machine: `${cpus().length} × ${cpus()[0].model}`, rows, commandLine }, null, 2)}\n`,
