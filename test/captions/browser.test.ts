@@ -71,7 +71,7 @@ test.skipIf(isMissing && !strict)(
       const here = new CaptionEvaluator({ meteor: tinyTables() })
       for (const [id, hypothesis, references] of images) here.add(id, hypothesis, references)
       expect(rounded(there)).toEqual(rounded(here.result()))
-      expect(there.overall.METEOR).toBeGreaterThan(0.3)
+      expect(there.overall.METEOR).toBeGreaterThan(0.2)
     } finally {
       await started.close()
       served.close()

@@ -57,10 +57,17 @@ function rarityOf({ background, gramCount }: CountedCorpus): Rarity {
 }
 
 function weigh(caption: CountedCaption, rarity: Rarity): Weighted {
-  const weights = caption.grams.map(({ ids, counts }) =>
-    Float64Array.from(ids, (id, i) => counts[i]! * rarity[id]!),
-  )
-  const norms = weights.map((all) => Math.sqrt(all.reduce((sum, weight) => sum + weight ** 2, 0)))
+  const norms: number[] = []
+  const weights = caption.grams.map(({ ids, counts }) => {
+    const list = new Float64Array(ids.length)
+    let squares = 0
+    for (let i = 0; i < ids.length; i++) {
+      list[i] = counts[i]! * rarity[ids[i]!]!
+      squares += list[i]! ** 2
+    }
+    norms.push(Math.sqrt(squares))
+    return list
+  })
   return { caption, weights, norms, length: Math.max(0, caption.words - 1) }
 }
 

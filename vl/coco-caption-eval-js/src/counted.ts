@@ -1,5 +1,5 @@
 /** The n-grams of a corpus, counted once for all metrics that are made of them. */
-import { type Counted, countGrams, Grams } from './grams.js'
+import { type Counted, Grams } from './grams.js'
 import type { Scored } from './scores.js'
 import { splitWords } from './whiteSpace.js'
 
@@ -30,7 +30,7 @@ export function countCorpus(
   const grams = new Grams()
   const count = (caption: string): CountedCaption => {
     const words = splitWords(caption)
-    return { words: words.length, grams: grams.of(words).map(countGrams) }
+    return { words: words.length, grams: grams.countIn(words) }
   }
   const counted = images.map(({ hypothesis, references }) => ({
     hypothesis: count(hypothesis),

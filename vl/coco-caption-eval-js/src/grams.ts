@@ -11,21 +11,41 @@ export class Grams {
   private readonly words = new Map<string, number>()
   private keys = new Float64Array(2 ** 12).fill(empty)
   private ids = new Int32Array(2 ** 12)
+  /** Of each n-gram the list that had it last, and its place there. */
+  private lastLists = new Int32Array(2 ** 11)
+  private places = new Int32Array(2 ** 11)
+  private lists = 0
   /** How many there are. */
   count = 0
 
-  /** @returns for n = 1 … 4 the n-grams of a caption, in its order */
-  of(words: readonly string[]): readonly Int32Array[] {
+  /** @returns for n = 1 … 4 how often each n-gram of a caption occurs there */
+  countIn(words: readonly string[]): readonly Counted[] {
     const wordIds = words.map((word) => this.wordOf(word))
-    const byLength: Int32Array[] = []
+    const counted: Counted[] = []
+    let shorter = new Int32Array(words.length).fill(-1)
     for (let n = 1; n <= longestGram; n++) {
-      const shorter = byLength[n - 2]
       const grams = new Int32Array(Math.max(0, words.length - n + 1))
-      for (let i = 0; i < grams.length; i++)
-        grams[i] = this.idOf(shorter ? shorter[i]! + 1 : 0, wordIds[i + n - 1]!)
-      byLength.push(grams)
+      for (let i = 0; i < grams.length; i++) grams[i] = this.idOf(shorter[i]! + 1, wordIds[i + n - 1]!)
+      counted.push(this.countList(grams))
+      shorter = grams
     }
-    return byLength
+    return counted
+  }
+
+  private countList(grams: Int32Array): Counted {
+    const list = ++this.lists
+    const ids = new Int32Array(grams.length)
+    const counts = new Int32Array(grams.length)
+    let distinct = 0
+    for (const gram of grams) {
+      if (this.lastLists[gram] !== list) {
+        this.lastLists[gram] = list
+        this.places[gram] = distinct
+        ids[distinct++] = gram
+      }
+      counts[this.places[gram]!]!++
+    }
+    return { ids: ids.subarray(0, distinct), counts: counts.subarray(0, distinct) }
   }
 
   private wordOf(word: string): number {
@@ -41,7 +61,7 @@ export class Grams {
     this.keys[slot] = prefix * bits + word
     this.ids[slot] = this.count++
     const id = this.ids[slot]!
-    if (this.count * 2 > this.keys.length) this.grow()
+    if (this.count * 2 >= this.keys.length) this.grow()
     return id
   }
 
@@ -58,6 +78,8 @@ export class Grams {
     const [keys, ids] = [this.keys, this.ids]
     this.keys = new Float64Array(keys.length * 2).fill(empty)
     this.ids = new Int32Array(ids.length * 2)
+    this.lastLists = grown(this.lastLists)
+    this.places = grown(this.places)
     keys.forEach((key, i) => {
       if (key === empty) return
       const slot = this.slotOf(key)
@@ -73,8 +95,8 @@ export interface Counted {
   readonly counts: Int32Array
 }
 
-export function countGrams(grams: Int32Array): Counted {
-  const counts = new Map<number, number>()
-  for (const gram of grams) counts.set(gram, (counts.get(gram) ?? 0) + 1)
-  return { ids: Int32Array.from(counts.keys()), counts: Int32Array.from(counts.values()) }
+function grown(numbers: Int32Array): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(numbers.length * 2)
+  larger.set(numbers)
+  return larger
 }

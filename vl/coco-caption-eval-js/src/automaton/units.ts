@@ -1,7 +1,7 @@
 /** Sets of UTF-16 code units: sorted inclusive ranges that neither touch nor overlap. */
 export type Units = readonly (readonly [low: number, high: number])[]
 
-export const lastUnit = 0xffff
+const lastUnit = 0xffff
 
 /** The units of any ranges, in any order. */
 export function units(ranges: Units): Units {

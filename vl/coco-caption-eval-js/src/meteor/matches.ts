@@ -2,7 +2,7 @@
 import type { Line, Word } from './line.js'
 import type { MeteorTables } from './tables.js'
 
-export const matchers = { exact: 0, stem: 1, synonym: 2, paraphrase: 3 } as const
+const matchers = { exact: 0, stem: 1, synonym: 2, paraphrase: 3 } as const
 
 export interface Match {
   /** First word and number of words in the reference. */

@@ -93,15 +93,25 @@ export class MeteorTables {
   /** The first phrase of `low` … `high` − 1, alike but for their words from `place` on, whose word there is `word` or later. */
   private firstWithWord(low: number, high: number, place: number, word: number): number {
     const { phraseStarts } = this.numbers
-    return lowerBound(low, high, (phrase) => this.phraseWords[phraseStarts[phrase]! + place]! < word)
+    let [from, to] = [low, high]
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (this.phraseWords[phraseStarts[middle]! + place]! < word) from = middle + 1
+      else to = middle
+    }
+    return from
   }
 
   /** Whether one phrase stands for another in the paraphrase table, in this direction. */
   isParaphrase(source: number, target: number): boolean {
     const { targets, targetStarts } = this.numbers
-    const end = targetStarts[source + 1]!
-    const at = lowerBound(targetStarts[source]!, end, (i) => targets[i]! < target)
-    return at < end && targets[at] === target
+    let [from, to] = [targetStarts[source]!, targetStarts[source + 1]!]
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (targets[middle]! < target) from = middle + 1
+      else to = middle
+    }
+    return from < targetStarts[source + 1]! && targets[from] === target
   }
 
   /** Whether a phrase stands for any other. */
@@ -158,17 +168,6 @@ function partsOf(bytes: Uint8Array): Readonly<Record<Section, Uint8Array>> {
   return Object.fromEntries(parts) as Record<Section, Uint8Array>
 }
 
-/** The first of `low` … `high` − 1 that isn't before what is sought; `high` where all are. */
-function lowerBound(low: number, high: number, isBefore: (index: number) => boolean): number {
-  let [from, to] = [low, high]
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    if (isBefore(middle)) from = middle + 1
-    else to = middle
-  }
-  return from
-}
-
 const encoder = new TextEncoder()
 
 /** Words in ascending byte order, one after the other. */
@@ -183,8 +182,13 @@ class SortedWords {
   indexOf(word: string): number {
     const sought = encoder.encode(word)
     const count = this.starts.length - 1
-    const at = lowerBound(0, count, (i) => this.compare(i, sought) < 0)
-    return at < count && this.compare(at, sought) === 0 ? at : -1
+    let [from, to] = [0, count]
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (this.compare(middle, sought) < 0) from = middle + 1
+      else to = middle
+    }
+    return from < count && this.compare(from, sought) === 0 ? from : -1
   }
 
   private compare(index: number, sought: Uint8Array): number {
