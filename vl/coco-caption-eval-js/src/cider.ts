@@ -17,7 +17,7 @@ type Rarity = Float64Array
 interface Weighted {
   readonly caption: CountedCaption
   /** For n = 1 … 4. */
-  readonly weights: readonly Float64Array[]
+  readonly weights: readonly (readonly number[])[]
   readonly norms: readonly number[]
   /** Number of bigrams: none for one word. */
   readonly length: number
@@ -59,11 +59,12 @@ function rarityOf({ background, gramCount }: CountedCorpus): Rarity {
 function weigh(caption: CountedCaption, rarity: Rarity): Weighted {
   const norms: number[] = []
   const weights = caption.grams.map(({ ids, counts }) => {
-    const list = new Float64Array(ids.length)
+    const list: number[] = []
     let squares = 0
     for (let i = 0; i < ids.length; i++) {
-      list[i] = counts[i]! * rarity[ids[i]!]!
-      squares += list[i]! ** 2
+      const weight = counts[i]! * rarity[ids[i]!]!
+      squares += weight ** 2
+      list.push(weight)
     }
     norms.push(Math.sqrt(squares))
     return list

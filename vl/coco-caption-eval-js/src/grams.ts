@@ -22,30 +22,30 @@ export class Grams {
   countIn(words: readonly string[]): readonly Counted[] {
     const wordIds = words.map((word) => this.wordOf(word))
     const counted: Counted[] = []
-    let shorter = new Int32Array(words.length).fill(-1)
+    let shorter: readonly number[] = []
     for (let n = 1; n <= longestGram; n++) {
-      const grams = new Int32Array(Math.max(0, words.length - n + 1))
-      for (let i = 0; i < grams.length; i++) grams[i] = this.idOf(shorter[i]! + 1, wordIds[i + n - 1]!)
+      const grams: number[] = []
+      for (let i = 0; i + n <= words.length; i++)
+        grams.push(this.idOf(n === 1 ? 0 : shorter[i]! + 1, wordIds[i + n - 1]!))
       counted.push(this.countList(grams))
       shorter = grams
     }
     return counted
   }
 
-  private countList(grams: Int32Array): Counted {
+  private countList(grams: readonly number[]): Counted {
     const list = ++this.lists
-    const ids = new Int32Array(grams.length)
-    const counts = new Int32Array(grams.length)
-    let distinct = 0
+    const ids: number[] = []
+    const counts: number[] = []
     for (const gram of grams) {
-      if (this.lastLists[gram] !== list) {
+      if (this.lastLists[gram] === list) counts[this.places[gram]!]!++
+      else {
         this.lastLists[gram] = list
-        this.places[gram] = distinct
-        ids[distinct++] = gram
+        this.places[gram] = ids.push(gram) - 1
+        counts.push(1)
       }
-      counts[this.places[gram]!]!++
     }
-    return { ids: ids.subarray(0, distinct), counts: counts.subarray(0, distinct) }
+    return { ids, counts }
   }
 
   private wordOf(word: string): number {
@@ -91,8 +91,9 @@ export class Grams {
 
 /** How often each n-gram occurs, in the order of their first occurrence. */
 export interface Counted {
-  readonly ids: Int32Array
-  readonly counts: Int32Array
+  // Not typed arrays: those cost far more to make than these few numbers do.
+  readonly ids: readonly number[]
+  readonly counts: readonly number[]
 }
 
 function grown(numbers: Int32Array): Int32Array<ArrayBuffer> {
