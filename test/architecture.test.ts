@@ -14,6 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   weights: [],
   text: [],
   metrics: [],
+  captions: [], // vl/coco-caption-eval-js, a package of its own
   datasets: ['metrics', 'weights'],
   runtime: ['graph'],
   models: ['graph'],
@@ -45,9 +46,13 @@ interface Import {
   readonly typesOnly: boolean
 }
 
+const captionPackage = 'vl/coco-caption-eval-js/'
+
 /** The room of a file of the program; scripts and tests have none. */
 function roomOf(path: string): string | undefined {
   if (path.startsWith('vl/tasks/')) return 'tasks'
+  if (path.startsWith(captionPackage))
+    return path.startsWith(`${captionPackage}src/`) ? 'captions' : undefined
   return /^src\/(\w+)\//.exec(path)?.[1] ?? /^(vl|datasets)\//.exec(path)?.[1]
 }
 
@@ -122,6 +127,27 @@ const rules: readonly Rule[] = [
     ],
   },
   {
+    name: 'of the caption metrics needs nothing else, and Node in src/node alone',
+    faults: ({ path, text }) => {
+      if (!path.startsWith(`${captionPackage}src/`)) return []
+      const targets = [...text.matchAll(/\bfrom '([^']+)'/g)].map(([, target]) => target!)
+      const others = targets.filter((target) => {
+        if (target.startsWith('node:')) return !path.startsWith(`${captionPackage}src/node/`)
+        const file = posix.join(posix.dirname(path), target)
+        return !target.startsWith('.') || !file.startsWith(`${captionPackage}src/`)
+      })
+      return others.map((target) => `${path} imports ${target}`)
+    },
+    breaches: [
+      { path: 'vl/coco-caption-eval-js/src/a.ts', text: "import { z } from 'zod'" },
+      { path: 'vl/coco-caption-eval-js/src/a.ts', text: "import { readFileSync } from 'node:fs'" },
+      {
+        path: 'vl/coco-caption-eval-js/src/a.ts',
+        text: "import { UserError } from '../../../src/base/index.js'",
+      },
+    ],
+  },
+  {
     name: 'prints in cli alone',
     faults: ({ path, text }) =>
       (roomOf(path) ?? 'cli') !== 'cli' && /\bconsole\.|\bprocess\.std(out|err)\b/.test(text) ? [path] : [],
@@ -157,6 +183,7 @@ function filesIn(folder: string): SourceFile[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => posix.join(folder, name.replaceAll('\\', '/')))
     .filter((path) => /\.(ts|mjs|py)$/.test(path) && path !== 'test/architecture.test.ts')
+    .filter((path) => !path.startsWith(`${captionPackage}dist/`))
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
 

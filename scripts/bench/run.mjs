@@ -5,13 +5,15 @@
  *       [--dropout 0,0.1] [--cache DIR] [--out FILE]
  *   npm run bench -- features --python VENV/bin/python [--pairs 5] [--threads 2] [--shape vit-b32] [--pictures DIR]
  *       [--count 192] [--cache DIR] [--out FILE]
+ *   npm run bench -- captions --python VENV/bin/python [--images 1000,5000] [--pairs 3] [--meteor-data DIR] [--out FILE]
  *
- * The Python needs `scripts/bench/peers/requirements.txt`. Results are printed and written as JSON.
+ * The Python needs `scripts/bench/peers/requirements.txt`; that of captions pycocoevalcap, in an environment of its own. Results are printed and written as JSON.
  */
+import { benchCaptions } from './captions.mjs'
 import { benchFeatures } from './features.mjs'
 import { benchStep } from './step.mjs'
 
-const benches = { step: benchStep, features: benchFeatures }
+const benches = { step: benchStep, features: benchFeatures, captions: benchCaptions }
 
 const [name, ...rest] = process.argv.slice(2)
 const bench = benches[name]

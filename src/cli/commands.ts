@@ -25,6 +25,11 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./predict.js')).predictCommand,
   },
   {
+    usage: 'caption-eval <results> <annotations>',
+    summary: 'score captions as the COCO evaluation does, without Java',
+    load: async () => (await import('./captionEval.js')).captionEvalCommand,
+  },
+  {
     usage: 'prune',
     summary: 'cut the weights that a ladder starts from out of its backbone',
     load: async () => (await import('./prune.js')).pruneCommand,
@@ -38,5 +43,10 @@ export const commands: readonly Command[] = [
     usage: 'verify <cases..>',
     summary: "compare with recorded cases of the paper's code",
     load: async () => (await import('./verify.js')).verifyCommand,
+  },
+  {
+    usage: 'convert <input>',
+    summary: "write PyTorch's checkpoints as safetensors, running nothing of them",
+    load: async () => (await import('./convert.js')).convertCommand,
   },
 ]

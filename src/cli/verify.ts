@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import type { Argv, CommandModule } from 'yargs'
 import { UserError } from '../base/index.js'
 import { type CaseResult, readCase, type VerifyOptions, verifyCase } from '../verify/index.js'
+import { cacheFolder } from '../weights/index.js'
 import { exitCodes } from './errors.js'
 import { type Typed, textOf, threadsOf } from './given.js'
 import { type Streams, standardStreams } from './streams.js'
@@ -60,7 +61,11 @@ function pathsOf({ cases }: Typed): readonly string[] {
 
 function optionsOf(typed: Typed): VerifyOptions {
   const [dump, threads] = [textOf(typed, 'dump', 'a folder'), threadsOf(typed)]
-  return { ...(dump === undefined ? {} : { dump }), ...(threads === undefined ? {} : { threads }) }
+  return {
+    ...(dump === undefined ? {} : { dump }),
+    ...(threads === undefined ? {} : { threads }),
+    cache: cacheFolder(textOf(typed, 'cache', 'a path')),
+  }
 }
 
 const widestOutcome = 'not supported'.length

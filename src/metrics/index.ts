@@ -1,5 +1,6 @@
 export { accuracy, f1WithInvalid, matthews } from './classes.js'
 export { pearson, spearman } from './correlation.js'
+export { meteorFolder } from './meteorFolder.js'
 export { strip } from './pythonText.js'
 export { roundHalfEven, type ScoreRow, scoreRows } from './rows.js'
 export { labelScore, softLabel, vqaAccuracy, vqaEvaluators } from './vqa.js'

@@ -23,6 +23,7 @@ const schema = z.looseObject({
   trained: names.optional(),
   unused: names.optional(),
   no_grad: names.optional(),
+  files: z.record(z.string(), z.string()).default({}),
   tolerance: z.record(z.string(), tolerance).default({}),
 })
 
@@ -32,6 +33,8 @@ export type Tolerance = z.infer<typeof tolerance>
 export interface RecordedCase {
   /** `GROUP/NAME` */
   readonly name: string
+  /** Absolute. */
+  readonly folder: string
   readonly json: z.infer<typeof schema>
   /** By the names of the reference's parameters. */
   readonly weights: Checkpoint
@@ -56,6 +59,7 @@ export function readCase(path: string): RecordedCase {
   const tensors = overlay(...own)
   return {
     name: `${basename(dirname(folder))}/${basename(folder)}`,
+    folder,
     json,
     weights: overlay(...files, ...last),
     inputs: only(tensors, /^in\//),

@@ -10,6 +10,8 @@ export interface VerifyContext {
   readonly threads?: number
   /** By default as the case needs it. */
   readonly precision?: Precision
+  /** Folder for what can be made again; default: the user's. */
+  readonly cache?: string
 }
 
 /** One expected value of a case without tensors, and what the program makes of the same inputs. */

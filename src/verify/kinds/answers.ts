@@ -1,4 +1,4 @@
-/** Cases without tensors: texts and metrics, by what they call what they check. */
+/** Cases without tensors: texts and metrics, by what they call what they check; captions by their task. */
 import { z } from 'zod'
 import { Random } from '../../base/index.js'
 import {
@@ -14,8 +14,9 @@ import {
 } from '../../metrics/index.js'
 import { glue, tasks } from '../../tasks/index.js'
 import type { RecordedCase } from '../case.js'
-import type { Check, Kind } from '../kind.js'
+import type { Check, Computed, Kind, VerifyContext } from '../kind.js'
 import { NotSupported } from '../notSupported.js'
+import { captionTasks } from './captions.js'
 import { checkGlueMetrics, checkGlueSplits, checkGlueTexts } from './glue.js'
 
 /** What each `function`, `check` or `task` is checked by. A new one is one line. */
@@ -28,11 +29,14 @@ const checks: Readonly<Record<string, (json: unknown) => readonly Check[]>> = {
   ...Object.fromEntries(glue.map((task) => [`glue-${task.name}`, (json) => checkGlueMetrics(json, task)])),
 }
 
-function compute({ json }: RecordedCase) {
+async function compute(recorded: RecordedCase, context: VerifyContext): Promise<Computed> {
+  const { json } = recorded
+  const caption = typeof json.task === 'string' ? captionTasks[json.task] : undefined
+  if (caption) return { checks: caption(recorded, context) }
   const what = ['function', 'check', 'task'].map((key) => json[key]).find((name) => name !== undefined)
   const check = typeof what === 'string' ? checks[what] : undefined
   if (!check) throw new NotSupported(`${json.kind} ${what}`)
-  return Promise.resolve({ checks: check(json) })
+  return { checks: check(json) }
 }
 
 export const metric: Kind = { name: 'metric', compute }

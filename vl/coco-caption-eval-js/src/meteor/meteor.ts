@@ -1,0 +1,72 @@
+/** METEOR 1.5 (Denkowski and Lavie 2014) for English, with the parameters that the COCO evaluation calls it with. */
+import type { Score, Scored } from '../scores.js'
+import { Beam } from './beam.js'
+import { type Line, LineReader } from './line.js'
+import { findMatches, type Match } from './matches.js'
+import { addStatistics, countStatistics, type Statistics, scoreOf, statisticsLength } from './statistics.js'
+import type { MeteorTables } from './tables.js'
+
+export interface Segment {
+  readonly statistics: Statistics
+  readonly score: number
+  /** Which reference it is compared with: the first of the best ones. */
+  readonly reference: number
+  readonly alignment: readonly Match[]
+}
+
+/** Compares hypotheses with references; what it has looked up of a word it keeps. */
+export class Meteor {
+  private readonly reader: LineReader
+  private readonly beam = new Beam()
+
+  constructor(private readonly tables: MeteorTables) {
+    this.reader = new LineReader(tables)
+  }
+
+  /** @param references one at least; `|||` in one makes two of it */
+  segment({ hypothesis, references }: Scored): Segment {
+    const line = this.reader.read(trimmed(hypothesis.replaceAll('|||', '').replaceAll('  ', ' ')))
+    let best: Segment | undefined
+    references
+      .flatMap((reference) => reference.split('|||'))
+      .forEach((text, reference) => {
+        const segment = this.compare(line, this.reader.read(trimmed(text)), reference)
+        if (!best || segment.score > best.score) best = segment
+      })
+    return best!
+  }
+
+  private compare(hypothesis: Line, reference: Line, index: number): Segment {
+    const alignment = this.beam.search(findMatches(hypothesis, reference, this.tables))
+    const statistics = countStatistics(hypothesis, reference, alignment)
+    return { statistics, score: scoreOf(statistics), reference: index, alignment }
+  }
+}
+
+/** What Java's `trim` takes off. */
+const trimmed = (text: string) => text.replace(/^[\0- ]+|[\0- ]+$/g, '')
+
+/** The score of a corpus: that of the statistics' sums, not the mean of its segments' scores. */
+export function corpusScore(segments: readonly Statistics[]): number {
+  const sum = new Array<number>(statisticsLength).fill(0)
+  for (const segment of segments) addStatistics(sum, segment)
+  return scoreOf(sum)
+}
+
+/** @param onProgress called now and then with the number of images that are done */
+export function meteor(
+  images: readonly Scored[],
+  tables: MeteorTables,
+  onProgress: (done: number) => void = () => {},
+): Score {
+  const compared = new Meteor(tables)
+  const segments = images.map((image, i) => {
+    if (i % 100 === 0) onProgress(i)
+    const { statistics, score } = compared.segment(image)
+    return { statistics, score }
+  })
+  return {
+    overall: corpusScore(segments.map(({ statistics }) => statistics)),
+    perImage: segments.map(({ score }) => score),
+  }
+}

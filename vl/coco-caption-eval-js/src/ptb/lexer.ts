@@ -1,0 +1,72 @@
+/** The tokenizer's rules, run over a text. */
+import { Automaton } from '../automaton/automaton.js'
+import { type Pattern, parsePattern, setsIn } from '../automaton/pattern.js'
+import { classify } from '../automaton/units.js'
+import { blocks } from './blocks.js'
+import { type Rule, rules } from './rules.js'
+
+/** A rule with its two halves as automata of their own, where there are two. */
+interface Compiled extends Rule {
+  readonly halves?: { readonly pattern: Automaton; readonly before: Automaton }
+}
+
+export const lineEnd = '\n'
+
+interface Lexer {
+  readonly all: Automaton
+  readonly rules: readonly Compiled[]
+}
+
+function compile(): Lexer {
+  const parsed = rules.map((rule) => ({
+    rule,
+    pattern: parsePattern(rule.pattern, blocks),
+    ...(rule.before === undefined ? {} : { before: parsePattern(rule.before, blocks) }),
+  }))
+  const whole = ({ pattern, before }: (typeof parsed)[number]): Pattern =>
+    before ? { kind: 'sequence', parts: [pattern, before] } : pattern
+  const classes = classify([...new Set(parsed.flatMap((each) => setsIn(whole(each))))])
+  return {
+    all: new Automaton(parsed.map(whole), classes),
+    rules: parsed.map(({ rule, pattern, before }) => {
+      if (!before) return rule
+      return {
+        ...rule,
+        halves: { pattern: new Automaton([pattern], classes), before: new Automaton([before], classes) },
+      }
+    }),
+  }
+}
+
+let compiled: Lexer | undefined
+
+/** Where the token ends of a match that ends at `end`, what has to follow included. */
+function splitAt({ halves }: Compiled, text: string, begin: number, end: number): number {
+  if (!halves) return end
+  const ends = halves.pattern.endings(text, begin, end)
+  const fits = (at: number) => halves.before.endings(text, at, end).at(-1) === end
+  return ends.reverse().find(fits)!
+}
+
+/**
+ * The tokens of a text, in their own case; a line end is a token {@link lineEnd} of its own.
+ *
+ * @param take called with every token, in order
+ */
+export function lex(text: string, take: (token: string) => void): void {
+  compiled ??= compile()
+  let begin = 0
+  while (begin < text.length) {
+    const { end, pattern } = compiled.all.longest(text, begin)
+    if (pattern < 0) throw new Error(`no rule for U+${text.charCodeAt(begin).toString(16)}`)
+    const rule = compiled.rules[pattern]!
+    const matched = text.slice(begin, splitAt(rule, text, begin, end))
+    const { giveBack = 0, keep = false, change, endsLine } = rule
+    const back = typeof giveBack === 'number' ? giveBack : giveBack(matched)
+    const keeps = typeof keep === 'boolean' ? keep : keep(matched)
+    const kept = keeps ? matched : matched.slice(0, matched.length - back)
+    const token = endsLine ? lineEnd : change ? change(kept) : kept
+    if (token !== undefined) take(token)
+    begin += matched.length - back
+  }
+}

@@ -1,0 +1,12 @@
+/** What Python's `str.strip` and `str.split` take for white space. */
+const white = '\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
+const atEnd = new RegExp(`[${white}]+$`)
+const runs = new RegExp(`[${white}]+`)
+
+export const stripEnd = (text: string): string => text.replace(atEnd, '')
+
+/** The words between runs of white space. */
+export function splitWords(text: string): string[] {
+  const words = text.split(runs)
+  return words.filter((word) => word !== '')
+}
