@@ -117,7 +117,6 @@ describe('is refused in one line, and writes nothing', () => {
       ['-o', 'x', '--task', 'vpa'],
       'unknown task "vpa"; the nearest is "vqa" (all: vqa, cola, sst2, mrpc, qqp, stsb, mnli, qnli, rte)',
     ],
-    ,
     [
       ['-o', 'x', '--importance', 'magnitude-v2', '--reduction', '5'],
       `magnitude-v2 leaves "encoder.block.0.layer.0.layer_norm.weight" (5) where a ladder of --reduction 5 has (4): ${sizes}`,
