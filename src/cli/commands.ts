@@ -35,13 +35,13 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./prune.js')).pruneCommand,
   },
   {
-    usage: 'verify <cases..>',
-    summary: "compare with recorded cases of the paper's code",
-    load: async () => (await import('./verify.js')).verifyCommand,
-  },
-  {
     usage: 'convert <input>',
     summary: "write PyTorch's checkpoints as safetensors, running nothing of them",
     load: async () => (await import('./convert.js')).convertCommand,
+  },
+  {
+    usage: 'verify <cases..>',
+    summary: "compare with recorded cases of the paper's code",
+    load: async () => (await import('./verify.js')).verifyCommand,
   },
 ]
