@@ -35,10 +35,13 @@ describe('the package', () => {
     })
     const [{ files }] = JSON.parse(packed) as [{ readonly files: readonly { readonly path: string }[] }]
     const paths = files.map(({ path }) => path)
-    const outside = paths.filter((path) => !/^(builtin|dist|docs)\//.test(path))
+    const outside = paths.filter(
+      (path) => !/^(builtin|dist|docs|node_modules\/coco-caption-eval-js)\//.test(path),
+    )
     expect(outside.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
     expect(paths).toContain(program)
     expect(paths).toContain('dist/src/graph/onnx.schema.json')
+    expect(paths).toContain('node_modules/coco-caption-eval-js/dist/index.js')
     const strange = /\.(onnx|tar|test\.js)$|^dist\/(test|shared)\//
     expect(paths.filter((path) => strange.test(path))).toEqual([])
     const weights = paths.filter((path) => path.endsWith('.safetensors'))
@@ -70,7 +73,9 @@ describe('the package', () => {
 
   test('is installed from no registry in particular', () => {
     const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, object> }
-    expect(Object.entries(packages).filter(([, about]) => 'resolved' in about)).toEqual([])
+    expect(Object.entries(packages).filter(([, about]) => 'resolved' in about && !('link' in about))).toEqual(
+      [],
+    )
   })
 
   test('has its version on top of the changelog', () => {
@@ -81,8 +86,12 @@ describe('the package', () => {
 /** A project of one file with this project's build, compiler and settings. */
 function smallProject(): string {
   const folder = temporaryFolder()
-  for (const name of ['package.json', 'tsconfig.json', 'scripts/build.mjs'])
+  const workspace = 'vl/coco-caption-eval-js'
+  const copied = ['package.json', 'tsconfig.json', 'scripts/build.mjs']
+  for (const name of [...copied, `${workspace}/package.json`, `${workspace}/tsconfig.json`])
     cpSync(join(root, name), join(folder, name))
+  mkdirSync(join(folder, workspace, 'src'))
+  writeFileSync(join(folder, workspace, 'src/index.ts'), 'export const answer = 42\n')
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction')
   for (const name of ['src/cli', 'vl', 'datasets']) mkdirSync(join(folder, name), { recursive: true })
   change(folder, "process.stdout.write('first')")

@@ -44,9 +44,4 @@ export const commands: readonly Command[] = [
     summary: "compare with recorded cases of the paper's code",
     load: async () => (await import('./verify.js')).verifyCommand,
   },
-  {
-    usage: 'convert <input>',
-    summary: "write PyTorch's checkpoints as safetensors, running nothing of them",
-    load: async () => (await import('./convert.js')).convertCommand,
-  },
 ]

@@ -62,6 +62,7 @@ function addWords(
 
 /** Whether two ascending lists have a number in common. */
 function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
+  if (a.length === 0 || b.length === 0) return false
   let [i, k] = [0, 0]
   while (i < a.length && k < b.length) {
     const difference = a[i]! - b[k]!

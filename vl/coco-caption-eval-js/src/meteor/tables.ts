@@ -86,7 +86,7 @@ export class MeteorTables {
       const next = words[begin + length] ?? -1
       if (next < 0 || length === longestPhrase) return
       low = this.firstWithWord(low, high, length, next)
-      high = this.firstWithWord(low, high, length, next + 1)
+      high = this.endOfWord(low, high, length, next)
     }
   }
 
@@ -100,6 +100,14 @@ export class MeteorTables {
       else to = middle
     }
     return from
+  }
+
+  /** Where the phrases with this word at `place` end, which begin at `low`: mostly they are few. */
+  private endOfWord(low: number, high: number, place: number, word: number): number {
+    const { phraseStarts } = this.numbers
+    let step = 1
+    while (low + step < high && this.phraseWords[phraseStarts[low + step]! + place]! === word) step *= 2
+    return this.firstWithWord(low, Math.min(high, low + step), place, word + 1)
   }
 
   /** Whether one phrase stands for another in the paraphrase table, in this direction. */
