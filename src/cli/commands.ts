@@ -35,6 +35,11 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./prune.js')).pruneCommand,
   },
   {
+    usage: 'merge <run>',
+    summary: "write a run's backbone with LoRA's updates added in",
+    load: async () => (await import('./merge.js')).mergeCommand,
+  },
+  {
     usage: 'convert <input>',
     summary: "write PyTorch's checkpoints as safetensors, running nothing of them",
     load: async () => (await import('./convert.js')).convertCommand,

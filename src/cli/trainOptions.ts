@@ -127,6 +127,13 @@ export const methodRows: readonly MethodRow[] = [
   },
   { name: 'rank', field: 'rank', kind: kinds.whole, describe: 'rank of the updates' },
   {
+    name: 'lora-bias',
+    field: 'bias',
+    kind: kinds.choice,
+    describe:
+      "biases that train beside the updates: reference, the paper's; or none, so that PEFT and merge lose nothing",
+  },
+  {
     name: 'prompt-length',
     field: 'promptLength',
     kind: kinds.wholeFromZero,

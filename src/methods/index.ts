@@ -8,4 +8,12 @@ import { lst } from './lst.js'
 import { prompt } from './prompt.js'
 
 export const methods = registry('method', [adapter, bitfit, full, lora, lst, prompt])
-export type { DecoderOutput, EncoderState, Method, MethodContext, TaskNames } from './method.js'
+export type {
+  DecoderOutput,
+  EncoderState,
+  Method,
+  MethodContext,
+  MethodSetting,
+  PeftForm,
+  TaskNames,
+} from './method.js'

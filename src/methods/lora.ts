@@ -4,11 +4,12 @@
  * too; the code of the GLUE experiments (`variant: text`) gives T5 BitFit's biases and trains its position tables.
  */
 import { z } from 'zod'
+import { UserError } from '../base/index.js'
 import { add, matMul } from '../graph/index.js'
 import { filled, headName, placeOf, uniform } from '../models/index.js'
 import { addedBiases } from './bitfit.js'
 import { joint } from './joint.js'
-import { defineMethod, weightsOfTask } from './method.js'
+import { defineMethod, type MethodSetting, type PeftForm, weightsOfTask } from './method.js'
 import { addedLayers, isAdded, isVisual, mayTrain, trainableLayers } from './trainable.js'
 
 const targets = z.enum(['query', 'key', 'value', 'output', 'feedForwardIn', 'feedForwardOut'])
@@ -20,6 +21,11 @@ const options = z.strictObject({
   targets: z.array(targets).default(['query', 'value']),
   /** Share of x that is dropped on its way to A, wherever anything is dropped. */
   dropout: z.number().min(0).lt(1).default(0.1),
+  /**
+   * Which biases train beside the updates: those that the paper's code trains (T5's position tables in the text code
+   * too), or none, so that a plain text model is changed by the updates alone.
+   */
+  bias: z.enum(['reference', 'none']).default('reference'),
   /** Give T5 biases. `null`: as the code base does, the text code alone. */
   addBiases: z.boolean().nullable().default(null),
   /** What of the head trains: its weight (if tied, the embedding) and bias, or its bias. */
@@ -38,14 +44,16 @@ export const lora = defineMethod<Options>({
   options,
   trains(name, given, config) {
     if (!mayTrain(name, given)) return false
-    if (/\.lora_[AB]s\./.test(name) || name.endsWith('.bias') || isVisual(name)) return true
+    if (updatePart.test(name) || isVisual(name)) return true
     if (name === headName(config)) return given.head === 'weight'
+    if (given.bias === 'none') return false
+    if (name.endsWith('.bias')) return true
     return given.variant === 'text' && name.endsWith('.relative_attention_bias.weight')
   },
   sites(setting) {
     const { options: given } = setting
     const { variant, rank, alpha, dropout, perTask } = given
-    const biases = (given.addBiases ?? variant === 'text') ? addedBiases({ variant, zeroStart: true }) : {}
+    const biases = addsBiases(given) ? addedBiases({ variant, zeroStart: true }) : {}
     return {
       ...biases,
       linear(product, x, site) {
@@ -64,5 +72,54 @@ export const lora = defineMethod<Options>({
       },
     }
   },
+  peft: peftForm,
   ...joint,
 })
+
+function addsBiases({ bias, addBiases, variant }: Options): boolean {
+  if (bias === 'reference') return addBiases ?? variant === 'text'
+  if (addBiases)
+    throw new UserError('method lora: "addBiases" is set with "bias" none: leave one of them out')
+  return false
+}
+
+/** Update of one linear layer: A [rank, in] or B [out, rank], one a task. */
+const updatePart = /^(.+)\.lora_([AB])s\.([^.]+)$/
+
+/** PEFT holds one update a layer: that of the run's first task. */
+function peftForm({ options: given, task, tasks: [first = task] }: MethodSetting<Options>): PeftForm {
+  const { rank, alpha, dropout } = given
+  return {
+    placeOf(name) {
+      const [, layer, part, owner] = updatePart.exec(name) ?? []
+      return layer !== undefined && owner === first ? { layer, weight: `lora_${part}.weight` } : undefined
+    },
+    fields: (layers) => ({
+      ...{ peft_type: 'LORA', r: rank, lora_alpha: alpha, lora_dropout: dropout, target_modules: layers },
+      ...{ bias: 'none', fan_in_fan_out: false, init_lora_weights: true, use_rslora: false, use_dora: false },
+    }),
+    addTo(weight, valuesOf) {
+      const [a, b] = [valuesOf('lora_A.weight'), valuesOf('lora_B.weight')]
+      addProduct(weight, a, b, { rank, factor: alpha / rank })
+    },
+  }
+}
+
+/** weight [out, in] += factor · b [out, rank] · a [rank, in], summed in float64. */
+function addProduct(
+  weight: Float32Array,
+  a: Float32Array,
+  b: Float32Array,
+  { rank, factor }: { readonly rank: number; readonly factor: number },
+): void {
+  const width = a.length / rank
+  const row = new Float64Array(width)
+  for (let out = 0; out * width < weight.length; out++) {
+    row.fill(0)
+    for (let k = 0; k < rank; k++) {
+      const scale = factor * b[out * rank + k]!
+      for (let i = 0; i < width; i++) row[i]! += scale * a[k * width + i]!
+    }
+    for (let i = 0; i < width; i++) weight[out * width + i]! += row[i]!
+  }
+}

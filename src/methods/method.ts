@@ -50,6 +50,21 @@ export interface DecoderOutput {
   readonly labelFactor?: number
 }
 
+/** How PEFT, the Python library, saves what a method trains. */
+export interface PeftForm {
+  /** The linear layer that a weight changes, and the weight's name there; none where PEFT has no place for it. */
+  placeOf(name: string): { readonly layer: string; readonly weight: string } | undefined
+  /** Fields of `adapter_config.json` for an adapter of these layers. */
+  fields(layers: readonly string[]): Readonly<Record<string, unknown>>
+  /**
+   * Adds the update to a layer's own weight, in place.
+   *
+   * @param weight [out, in]
+   * @param valuesOf the layer's weights of the method, by their names there
+   */
+  addTo(weight: Float32Array, valuesOf: (weight: string) => Float32Array): void
+}
+
 export interface Method<O = unknown> {
   readonly name: string
   readonly summary: string
@@ -63,6 +78,8 @@ export interface Method<O = unknown> {
    * @throws {UserError} options that this backbone can't have
    */
   sites?(setting: MethodSetting<O>): Sites
+  /** Present: what it trains inside linear layers has a place in PEFT's files, and can be added into the backbone. */
+  peft?(setting: MethodSetting<O>): PeftForm
   encode(inputs: EncoderInputs, context: MethodContext<O>): EncoderState
   /** @param decoderInputIds int64 [batch, target] */
   decode(state: EncoderState, decoderInputIds: Tensor, context: MethodContext<O>): DecoderOutput

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers'
@@ -20,6 +21,8 @@ export interface Tokenizer {
    */
   decode(ids: Iterable<number>): string
   idOf(token: string): number | undefined
+  /** A hash of all tokens with their ids, which tells one vocabulary from another. */
+  fingerprint(): string
 }
 
 /**
@@ -64,6 +67,10 @@ export function openTokenizer(path: string): Tokenizer {
       return kept.length === 0 ? '' : tokenizer.decode(kept, { clean_up_tokenization_spaces: true })
     },
     idOf: (token) => tokenizer.token_to_id(token),
+    fingerprint() {
+      const rows = vocabulary.map(([token, id]) => [id, token] as const).sort(([a], [b]) => a - b)
+      return createHash('sha256').update(JSON.stringify(rows)).digest('hex').slice(0, 16)
+    },
   }
 }
 
@@ -90,7 +97,8 @@ function specialsAround(tokenizer: Library): Around {
   return { before: all.slice(0, start), after: all.slice(start + pieces.length) }
 }
 
-function tokenizerFile(path: string): string {
+/** @param path the file or its folder @throws {UserError} it is missing */
+export function tokenizerFile(path: string): string {
   const isFolder = existsSync(path) && statSync(path).isDirectory()
   const file = isFolder ? join(path, 'tokenizer.json') : path
   if (existsSync(file)) return file

@@ -13,6 +13,7 @@ import {
   cannotWrite,
   makeFolder,
   openSafetensors,
+  type SafetensorsFile,
   syncFolder,
   type TensorToWrite,
   writeSafetensors,
@@ -44,11 +45,18 @@ export type RunState = Omit<z.infer<typeof stateSchema>, 'format' | 'files'>
 export interface CheckpointContent {
   readonly state: RunState
   /** Trained weights, with the configuration that says how to use them. */
-  readonly weights: { readonly file: string; readonly tensors: readonly TensorToWrite[] }
+  readonly weights: {
+    readonly file: string
+    readonly tensors: readonly TensorToWrite[]
+    readonly metadata?: Readonly<Record<string, string>>
+  }
   readonly config: { readonly file: string; readonly json: Readonly<Record<string, unknown>> }
+  /** Trained weights that the first file has no place for. */
+  readonly extra?: readonly TensorToWrite[]
   readonly optimizer: readonly TensorToWrite[]
 }
 
+const extraFile = 'extra.safetensors'
 const optimizerFile = 'optimizer.safetensors'
 const stateFile = 'state.json'
 const mend = 'make room or name another folder with --output'
@@ -66,7 +74,9 @@ export function saveCheckpoint(folder: string, content: CheckpointContent): stri
   try {
     rmSync(aside, { recursive: true, force: true })
     makeFolder(aside)
-    writeSafetensors(join(aside, content.weights.file), content.weights.tensors)
+    const { file, tensors, metadata } = content.weights
+    writeSafetensors(join(aside, file), tensors, metadata)
+    if (content.extra) writeSafetensors(join(aside, extraFile), content.extra)
     writeSafetensors(join(aside, optimizerFile), content.optimizer)
     writeWhole(join(aside, content.config.file), `${JSON.stringify(content.config.json, null, 2)}\n`, mend)
     const files = Object.fromEntries(readdirSync(aside).map((name) => [name, hashOfFile(join(aside, name))]))
@@ -87,7 +97,11 @@ export function saveCheckpoint(folder: string, content: CheckpointContent): stri
 export interface LoadedCheckpoint {
   readonly path: string
   readonly state: RunState
-  readonly weights: Checkpoint
+  /** As they were written, under the names of their file. */
+  readonly weights: SafetensorsFile
+  readonly extra?: Checkpoint
+  /** Path of the configuration that says how to use them. */
+  readonly configFile: string
   readonly optimizer: Checkpoint
 }
 
@@ -124,11 +138,14 @@ export function loadCheckpoint(path: string): LoadedCheckpoint {
       throw new UserError(`${file} is damaged: its hash is not the one in ${stateFile}`)
   }
   const weights = Object.keys(files).find((name) => name.endsWith('model.safetensors'))
-  if (!weights) throw new UserError(`${path} has no weights: the checkpoint is damaged`)
+  const config = Object.keys(files).find((name) => name.endsWith('config.json'))
+  if (!weights || !config) throw new UserError(`${path} has no weights: the checkpoint is damaged`)
   return {
     path,
     state,
     weights: openSafetensors(join(path, weights)),
+    ...(extraFile in files ? { extra: openSafetensors(join(path, extraFile)) } : {}),
+    configFile: join(path, config),
     optimizer: openSafetensors(join(path, optimizerFile)),
   }
 }

@@ -21,7 +21,7 @@ import {
   sum,
   type Tensor,
 } from '../graph/index.js'
-import type { DecoderOutput, EncoderState, Method, MethodContext } from '../methods/index.js'
+import type { DecoderOutput, EncoderState, Method, MethodContext, MethodSetting } from '../methods/index.js'
 import {
   type BackboneConfig,
   type BuiltGraph,
@@ -129,6 +129,12 @@ const stateName = (name: string): string => `state/${name}`
 /** A sum of dimensions as a dimension of its own: `text + positions` → `text_positions`. */
 const simpleDim = (dim: Dim): Dim => (typeof dim === 'number' ? dim : dim.replace(/\W+/g, '_'))
 
+/** What a method is told of the model. */
+export function settingOf(spec: ModelSpec): MethodSetting<unknown> {
+  const { options, config, task = 'default', tasks = [task] } = spec
+  return { config, options, task, tasks }
+}
+
 /** A model that is being built, and what its method is given. */
 interface Started {
   readonly build: ModelBuild
@@ -139,8 +145,8 @@ function start(
   spec: ModelSpec,
   { dropout = 0, trace }: { readonly dropout?: number; readonly trace?: Trace | undefined } = {},
 ): Started {
-  const { method, options, config, task = 'default', tasks = [task] } = spec
-  const setting = { config, options, task, tasks }
+  const { method, options, config } = spec
+  const setting = settingOf(spec)
   const sites = method.sites?.(setting)
   const build = buildModel({
     trains: (name) => method.trains(name, options, config),

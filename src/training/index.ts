@@ -12,6 +12,7 @@ export {
   modelParameters,
 } from './graphs.js'
 export { type TrainOptions, train } from './loop.js'
+export { type Merged, merge } from './merge.js'
 export {
   type Accumulator,
   clippingScale,

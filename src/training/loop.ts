@@ -3,10 +3,11 @@ import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import type { ScoreRow } from '../metrics/index.js'
 import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
-import { type Checkpoint, overlay } from '../weights/index.js'
+import { overlay } from '../weights/index.js'
 import { StepBatches } from './batches.js'
 import {
   checkpointName,
+  type LoadedCheckpoint,
   loadCheckpoint,
   loadLastCheckpoint,
   pruneCheckpoints,
@@ -34,7 +35,7 @@ import {
   writePredictions,
   writeReport,
 } from './runFolder.js'
-import { checkpointContent, versions } from './saved.js'
+import { checkpointContent, noteOnExtra, trainedWeights, versions } from './saved.js'
 import { learningRateAt, schedules } from './schedule.js'
 import { openSideInit } from './sideInit/index.js'
 import { textNotes } from './textNotes.js'
@@ -123,6 +124,8 @@ class Run {
   readonly #batches: StepBatches
   #state: Omit<RunState, 'counts'> = { step: 0, evaluated: 0, best: null, seconds: 0 }
   #savedStep = -1
+  /** What was said about the files of its checkpoints. */
+  #note: string | undefined
 
   constructor(
     config: TrainConfig,
@@ -157,16 +160,18 @@ class Run {
   }
 
   /** The trained parameters as a checkpoint has them. */
-  #load(weights: Checkpoint): void {
+  #load(loaded: LoadedCheckpoint): void {
+    const weights = trainedWeights(loaded, this.#config, this.#prepared)
     for (const [name, { value }] of this.#trainer.parameters.parameters)
       value.floats.set(weights.readFloat32(name))
   }
 
   #restore(): void {
-    const { path, state, weights, optimizer } = loadLastCheckpoint(this.#folder.checkpoints, (text) =>
+    const loaded = loadLastCheckpoint(this.#folder.checkpoints, (text) =>
       this.#options.report({ kind: 'note', text }),
     )
-    this.#load(weights)
+    const { path, state, optimizer } = loaded
+    this.#load(loaded)
     this.#trainer.optimizer.restore(
       (name) => optimizer.readFloat32(name),
       new Map(Object.entries(state.counts)),
@@ -302,6 +307,9 @@ class Run {
     if (this.#savedStep === step) return path
     const content = checkpointContent(this.#config, this.#prepared, this.#trainer, this.#state)
     saveCheckpoint(checkpoints, content)
+    const note = noteOnExtra(content)
+    if (note !== undefined && this.#note !== note) this.#options.report({ kind: 'note', text: note })
+    this.#note = note
     this.#savedStep = step
     pointAt(this.#folder, 'last', path)
     pruneCheckpoints(checkpoints, { keep: this.#config.keep, step, best: best?.step })
@@ -313,8 +321,7 @@ class Run {
   async #finish(): Promise<Record<string, readonly ScoreRow[]>> {
     const best = this.#state.best
     if (best && best.step !== this.#state.step) {
-      const { weights } = loadCheckpoint(`${this.#folder.checkpoints}/${checkpointName(best.step)}`)
-      this.#load(weights)
+      this.#load(loadCheckpoint(`${this.#folder.checkpoints}/${checkpointName(best.step)}`))
     }
     const scores: Record<string, readonly ScoreRow[]> = {}
     for (const split of Object.keys(this.#prepared.data.splits).filter((name) => name !== 'train')) {

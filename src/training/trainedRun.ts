@@ -5,12 +5,13 @@ import { UserError } from '../base/index.js'
 import { chooseRuntime, type Runtime } from '../runtime/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { type Checkpoint, overlay } from '../weights/index.js'
-import { loadCheckpoint } from './checkpoint.js'
+import { loadCheckpoint, type RunState } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
-import { type ModelSpec, modelParameters } from './graphs.js'
+import type { ModelSpec } from './graphs.js'
 import { Predictor } from './predictor.js'
-import { prepare, resolveConfig } from './prepare.js'
+import { type Prepared, prepare, resolveConfig } from './prepare.js'
 import { checkpointAt, findRunFolder, type RunFolder } from './runFolder.js'
+import { trainedWeights } from './saved.js'
 
 export type CheckpointName = 'best' | 'last'
 
@@ -42,13 +43,9 @@ export interface TrainedRun {
 
 /** @throws {UserError} no run or checkpoint; a backbone that is no longer there, or another one */
 export async function openTrainedRun(path: string, options: TrainedRunOptions): Promise<TrainedRun> {
-  const folder = findRunFolder(path)
-  const { threads, cache, onNote } = options
-  const config = resolveConfig([threads === undefined ? {} : { threads }], path)
-  const { weights, state } = loadCheckpoint(chosenCheckpoint(folder, options.checkpoint))
-  const runtime = options.runtime ?? chooseRuntime(onNote)
-  const { backbone, spec, tokenizer, encoder } = preparedAgain(folder, config, { cache, runtime, onNote })
-  checkTrained(config, spec, weights)
+  const runtime = options.runtime ?? chooseRuntime(options.onNote)
+  const { folder, config, prepared, weights, state } = openSavedRun(path, { ...options, runtime })
+  const { backbone, spec, tokenizer, encoder } = prepared
   const predictor = await Predictor.create({
     spec: { ...spec, method: { ...spec.method, trains: () => false } },
     weights: overlay(backbone.weights, weights),
@@ -64,6 +61,29 @@ export async function openTrainedRun(path: string, options: TrainedRunOptions): 
       if (encoder?.kind === 'network') encoder.close()
     },
   }
+}
+
+/** A run's settings, and what they and its checkpoint make. */
+export interface SavedRun {
+  readonly folder: RunFolder
+  readonly config: TrainConfig
+  readonly prepared: Prepared
+  /** The trained weights by the model's names. */
+  readonly weights: Checkpoint
+  readonly state: RunState
+}
+
+/** @throws {UserError} as {@link openTrainedRun} */
+export function openSavedRun(
+  path: string,
+  { threads, cache, onNote, checkpoint, runtime }: TrainedRunOptions & { readonly runtime: Runtime },
+): SavedRun {
+  const folder = findRunFolder(path)
+  const config = resolveConfig([threads === undefined ? {} : { threads }], path)
+  const loaded = loadCheckpoint(chosenCheckpoint(folder, checkpoint))
+  const prepared = preparedAgain(folder, config, { cache, runtime, onNote })
+  const weights = trainedWeights(loaded, config, prepared)
+  return { folder, config, prepared, weights, state: loaded.state }
 }
 
 /** The method's scheduled inputs in an epoch, counted from 0. */
@@ -101,17 +121,4 @@ function chosenCheckpoint(folder: RunFolder, named: CheckpointName | undefined):
   throw new UserError(
     `${folder.path} has no ${named ?? 'checkpoint'}${named ? ' checkpoint' : ''} yet: ${mend}`,
   )
-}
-
-/** Whatever the method trains must be in the checkpoint, in the shape that the backbone asks for. */
-function checkTrained(config: TrainConfig, spec: ModelSpec, weights: Checkpoint): void {
-  for (const { name, shape } of modelParameters(spec).filter(({ trained }) => trained)) {
-    const tensor = weights.tensors.get(name)
-    if (String(tensor?.shape) === String(shape)) continue
-    const has = tensor ? `is (${tensor.shape.join(', ')})` : 'is missing'
-    throw new UserError(
-      `${weights.files[0]}: tensor "${name}" ${has}, where ${config.backbone} asks for (${shape.join(', ')}): ` +
-        'put the backbone back that the run was trained with',
-    )
-  }
 }

@@ -73,7 +73,7 @@ export function overlay(...checkpoints: readonly Checkpoint[]): Checkpoint {
     files,
     read: (name) => owner(name).read(name),
     readFloat32: (name) => owner(name).readFloat32(name),
-    float32Chunks: (name) => owner(name).float32Chunks(name),
+    float32Chunks: (name, most) => owner(name).float32Chunks(name, most),
   }
 }
 

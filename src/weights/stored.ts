@@ -27,11 +27,12 @@ export interface Checkpoint {
   /** A tensor of F32, F16, BF16 or F64 as float32. @throws {UserError} as `read`, or another dtype */
   readFloat32(name: string): Float32Array
   /** The same, a piece after the other, for tensors that shall not be in memory as a whole. A piece is
-   * valid until the next one is taken. */
-  float32Chunks(name: string): Iterable<Float32Array>
+   * valid until the next one is taken.
+   * @param most elements of a piece at most, where the tensor lies in order */
+  float32Chunks(name: string, most?: number): Iterable<Float32Array>
 }
 
-const chunkBytes = 2 ** 24
+const chunkElements = 2 ** 22
 
 /**
  * A checkpoint over the tensors of one file.
@@ -54,12 +55,12 @@ export function checkpointOf<T extends StoredTensor>(
     return data
   }
 
-  function* float32Chunks(name: string): Generator<Float32Array> {
+  function* float32Chunks(name: string, most = chunkElements): Generator<Float32Array> {
     const tensor = find(tensors, files, name)
     const { bytes: element } = dtypes[tensor.dtype]
     const widen = widening(file, name, tensor.dtype)
     const total = tensorBytes(tensor.dtype, tensor.shape)
-    const buffer = new Uint8Array(Math.min(tensor.layout === undefined ? chunkBytes : total, total))
+    const buffer = new Uint8Array(Math.min(tensor.layout === undefined ? most * element : total, total))
     const widened = new Float32Array(buffer.length / element)
     for (let at = 0; at < total; at += buffer.length) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, total - at))
@@ -147,6 +148,6 @@ export function renamed(checkpoint: Checkpoint, originals: ReadonlyMap<string, s
     tensors: new Map([...originals].map(([to, name]) => [to, checkpoint.tensors.get(name)!])),
     read: (name) => checkpoint.read(original(name)),
     readFloat32: (name) => checkpoint.readFloat32(original(name)),
-    float32Chunks: (name) => checkpoint.float32Chunks(original(name)),
+    float32Chunks: (name, most) => checkpoint.float32Chunks(original(name), most),
   }
 }

@@ -118,14 +118,21 @@ describe('the folder of a run', () => {
     expect(report).toContain('`vl-lst train`')
   })
 
-  test('an adapter is laid out as PEFT’s', () => {
+  test('an adapter is two files, which say what it is for', () => {
     const at = join(whole, 'last')
-    expect(JSON.parse(readFileSync(join(at, 'adapter_config.json'), 'utf8'))).toMatchObject({
-      peft_type: 'LST',
-      task_type: 'SEQ_2_SEQ_LM',
-      base_model_name_or_path: world.backbone,
-      vl_lst: { task: 'vqa', vision: 'patches', reductionFactor: 4 },
+    const about = JSON.parse(readFileSync(join(at, 'adapter_config.json'), 'utf8')) as object
+    expect(about).toMatchObject({
+      ...{
+        method: 'lst',
+        options: { reductionFactor: 4 },
+        variant: 'vision',
+        task: 'vqa',
+        vision: 'patches',
+      },
+      backbone: { name: world.backbone, fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) },
+      vocabulary: { fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) },
     })
+    expect(about).not.toHaveProperty('peft_type')
     const names = [...openSafetensors(join(at, 'adapter_model.safetensors')).tensors.keys()]
     expect(names.filter((name) => !/side|visual_embedding/.test(name))).toEqual([])
     expect(names).toContain('side_final_upsample.weight')

@@ -50,7 +50,7 @@ export function fingerprintOf(weights: Checkpoint, names: readonly string[]): st
   const hash = createHash('sha256')
   for (const name of [...names].sort()) {
     hash.update(name)
-    for (const chunk of weights.float32Chunks(name)) {
+    for (const chunk of weights.float32Chunks(name, fingerprintElements)) {
       hash.update(chunk.subarray(0, fingerprintElements))
       break
     }
