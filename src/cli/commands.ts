@@ -30,6 +30,11 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./prune.js')).pruneCommand,
   },
   {
+    usage: 'estimate',
+    summary: 'tell parameters and memory of a training without weights',
+    load: async () => (await import('./estimate.js')).estimateCommand,
+  },
+  {
     usage: 'convert <input>',
     summary: "write PyTorch's checkpoints as safetensors, running nothing of them",
     load: async () => (await import('./convert.js')).convertCommand,

@@ -41,7 +41,7 @@ export interface Backbone {
   readonly tokenizerFile: string | undefined
 }
 
-const randomPrefix = 'random:'
+export const randomPrefix = 'random:'
 /** The same random order rows for every run: they are part of the frozen backbone. */
 const tableSeed = 0
 
@@ -63,9 +63,14 @@ export function openBackbone(
 /** Backbones that are part of this package, by name: where they lie in it. */
 const packaged: Readonly<Record<string, string>> = { builtin: 'builtin/t5' }
 
-function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
+/** Where the folder of that name is, if there is one. */
+export function backboneFolder(name: string): string {
   const inPackage = packaged[name]
-  const path = inPackage === undefined ? name : join(packageFolder(), inPackage)
+  return inPackage === undefined ? name : join(packageFolder(), inPackage)
+}
+
+function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
+  const path = backboneFolder(name)
   if (!existsSync(path)) {
     const sizes = architectures.names.map((size) => `${randomPrefix}${size}`).join(', ')
     throw new UserError(

@@ -3,7 +3,7 @@ export { cachedFile, cachedFileSlowly, cacheFolder, mendCache } from './cache.js
 export { openCheckpoint, overlay } from './checkpoint.js'
 export { type Conversion, type ConvertOptions, convert } from './convert.js'
 export { type Dtype, dtypes, type TensorData } from './dtype.js'
-export { type ModelConfig, type ModelFolder, openModelFolder } from './folder.js'
+export { type ModelConfig, type ModelFolder, openModelFolder, readModelConfig } from './folder.js'
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from './halves.js'
 export { renamedBy } from './renamed.js'
 export { requireTensors } from './required.js'
