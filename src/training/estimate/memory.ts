@@ -33,9 +33,9 @@ export interface MemoryParts {
   readonly resident: number
 }
 
-/** Before anything is loaded, and for each tensor of a graph: measured, see docs/estimate.md. */
-const processBytes = 40e6
-const tensorBytesOfGraph = 6e3
+/** Node, ONNX Runtime and their buffers, and what each tensor of a graph adds: measured, see docs/estimate.md. */
+const processBytes = 110e6
+const tensorBytesOfGraph = 4e3
 const libraryBytes = 74e6
 const float32Bytes = 4
 
