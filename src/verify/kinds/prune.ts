@@ -118,9 +118,11 @@ function readMeasure(recorded: RecordedCase, config: BackboneConfig): Measure {
 
 /** Rows of a padded batch with a class each: the decoder reads the text, one place later. */
 function readClassified(
-  { inputs }: RecordedCase,
+  recorded: RecordedCase,
   { padTokenId: pad, decoderStartTokenId: start }: BackboneConfig,
 ): Measure['samples'] {
+  const { inputs } = recorded
+  checkInputs(recorded, ['input_ids', 'attention_mask', 'labels'])
   const [ids, masks] = ['input_ids', 'attention_mask'].map((name) => rowsOf(readValues(inputs, name)))
   const classes = numbersOf(readValues(inputs, 'labels'))
   const big = (shape: readonly number[], numbers: readonly number[]) =>
