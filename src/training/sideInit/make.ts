@@ -79,7 +79,9 @@ async function measureFisher(
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const built = fisherGraph(config)
   const store = new ParameterStore(
-    built.parameters.map(({ name, shape }) => ({ name, shape, decays: false })),
+    built.parameters
+      .filter(({ trained }) => trained)
+      .map(({ name, shape }) => ({ name, shape, decays: false })),
   )
   startValues(store, built.parameters, weights, 0)
   const session = await openSession(built, weights, { runtime, ...(threads === null ? {} : { threads }) })
