@@ -48,19 +48,19 @@ describe('what no command knows is refused with the nearest name', () => {
   test.each([
     [
       ['trian'],
-      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, prune, convert, verify, completion)',
+      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, prune, estimate, convert, verify, completion)',
     ],
     [
       ['frobnicate'],
-      'unknown command "frobnicate" (all: train, evaluate, predict, prune, convert, verify, completion)',
+      'unknown command "frobnicate" (all: train, evaluate, predict, prune, estimate, convert, verify, completion)',
     ],
     [
       [],
-      'no command is given: type one of train, evaluate, predict, prune, convert, verify, completion (see --help)',
+      'no command is given: type one of train, evaluate, predict, prune, estimate, convert, verify, completion (see --help)',
     ],
     [
       ['--json'],
-      'no command is given: type one of train, evaluate, predict, prune, convert, verify, completion (see --help)',
+      'no command is given: type one of train, evaluate, predict, prune, estimate, convert, verify, completion (see --help)',
     ],
     [
       ['train', '--batchsize', '3'],
