@@ -6,14 +6,19 @@
  *   npm run bench -- features --python VENV/bin/python [--pairs 5] [--threads 2] [--shape vit-b32] [--pictures DIR]
  *       [--count 192] [--cache DIR] [--out FILE]
  *   npm run bench -- captions --python VENV/bin/python [--images 1000,5000] [--pairs 3] [--meteor-data DIR] [--out FILE]
+ *   npm run bench -- memory [--steps 3] [--threads 2] [--shapes V,G] [--methods lst,full,…] [--dropout 0,0.1]
+ *       [--cache DIR] [--out FILE]
  *
- * The Python needs `scripts/bench/peers/requirements.txt`; that of captions pycocoevalcap, in an environment of its own. Results are printed and written as JSON.
+ * The last has no peer: it holds what `vl-lst estimate` tells against what steps take. The Python of the others needs
+ * `scripts/bench/peers/requirements.txt`; that of captions pycocoevalcap, in an environment of its own. Results are
+ * printed and written as JSON.
  */
 import { benchCaptions } from './captions.mjs'
 import { benchFeatures } from './features.mjs'
+import { benchMemory } from './memory.mjs'
 import { benchStep } from './step.mjs'
 
-const benches = { step: benchStep, features: benchFeatures, captions: benchCaptions }
+const benches = { step: benchStep, features: benchFeatures, captions: benchCaptions, memory: benchMemory }
 
 const [name, ...rest] = process.argv.slice(2)
 const bench = benches[name]

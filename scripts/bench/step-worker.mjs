@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { methods } from '../../dist/src/methods/index.js'
 import { keepHeapSmall, processMemory } from '../../dist/src/runtime/index.js'
-import { openBackbone, Trainer } from '../../dist/src/training/index.js'
+import { openBackbone, paperConfig, Trainer } from '../../dist/src/training/index.js'
 import { visualEmbeddingDefaults } from '../../dist/vl/index.js'
 import { randomBatch, shapes } from './shapes.mjs'
 
@@ -35,7 +35,7 @@ const trainer = await Trainer.create({
   spec: {
     config: backbone.config,
     method,
-    options: method.options.parse(values.method === 'lst' ? shape.ladder : {}),
+    options: paperConfig({ task: shape.task, method: values.method }).methodOptions,
     dropout: Number(values.dropout),
     ...(vision ? { vision } : {}),
   },

@@ -30,6 +30,11 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./captionEval.js')).captionEvalCommand,
   },
   {
+    usage: 'estimate',
+    summary: 'tell parameters and memory of a training without weights',
+    load: async () => (await import('./estimate.js')).estimateCommand,
+  },
+  {
     usage: 'prune',
     summary: 'cut the weights that a ladder starts from out of its backbone',
     load: async () => (await import('./prune.js')).pruneCommand,

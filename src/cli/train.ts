@@ -10,11 +10,10 @@ import { exitCodes, Interrupted, StoppedRun } from './errors.js'
 import { shellCommand } from './format.js'
 import { type GlobalOption, globalOptions } from './globals.js'
 import { interruptible } from './interrupt.js'
-import { kinds } from './kinds.js'
 import { createProgress, type Progress } from './progress.js'
 import { commandLine, fileAt, settingsLayer } from './settings.js'
 import { onReaderLeft, type Streams, standardStreams } from './streams.js'
-import { configRows, fieldOfOption, methodRows, methodsWith, type Row } from './trainOptions.js'
+import { configRows, fieldOfOption, methodRows, methodsWith, yargsOption } from './trainOptions.js'
 
 const runGroup = 'Run:'
 
@@ -67,10 +66,6 @@ function addOptions(program: Argv): Argv {
   }
   for (const [command, about] of examples) program.example(command, about)
   return program.options(ownOptions)
-}
-
-function yargsOption({ kind, describe }: Row, group: string): Options {
-  return { group, describe, type: 'string', ...(kind === kinds.flag ? {} : { requiresArg: true }) }
 }
 
 /** What was typed, by the names of options. */

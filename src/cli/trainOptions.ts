@@ -1,4 +1,5 @@
 /** Every setting of a training run as an option: one row each, by the field that it sets. */
+import type { Options } from 'yargs'
 import type { z } from 'zod'
 import { visionEncoders } from '../../vl/index.js'
 import { kebab } from '../base/index.js'
@@ -205,3 +206,8 @@ export function methodsWith(field: string): readonly string[] {
 export const fieldOfOption: ReadonlyMap<string, OptionField> = new Map(
   (Object.keys(configRows) as OptionField[]).map((field) => [kebab(field), field]),
 )
+
+/** What yargs knows of a row; only a flag may stand without a value. */
+export function yargsOption({ kind, describe }: Row, group: string): Options {
+  return { group, describe, type: 'string', ...(kind === kinds.flag ? {} : { requiresArg: true }) }
+}

@@ -4,6 +4,7 @@ export { ancestors, gradients } from './gradient.js'
 export { type Graph, graphOf, type Placement } from './graph.js'
 export { lower } from './lower.js'
 export * from './operators/index.js'
+export { peakBytes, tensorBytes } from './peak.js'
 export { printGraph } from './print.js'
 export {
   type Attributes,

@@ -113,6 +113,11 @@ export interface Operator {
    * Adds a gradient that this operator made to a total of the same shape without building it densely first.
    */
   readonly addTo?: (total: Tensor, gradient: Node) => Tensor
+  /**
+   * Where the output lies, unless it has memory of its own: `view` is the first input's; `inPlace` is that of an input
+   * of its size, if nobody reads that again.
+   */
+  readonly memory?: 'view' | 'inPlace'
   readonly samples: readonly Sample[]
 }
 

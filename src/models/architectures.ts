@@ -4,6 +4,10 @@ import { registry } from '../base/index.js'
 interface Size {
   readonly name: string
   readonly config: Readonly<Record<string, unknown>>
+  /** Tokens that its own tokenizer knows: the paper's code gives the token table as many rows. */
+  readonly tokens: number
+  /** Tokens that the paper's code for pictures adds: names of 100 positions, and to BART T5's 100 blanks. */
+  readonly pictureTokens: number
 }
 
 type Sizes = readonly [dModel: number, dKv: number, numHeads: number, dFf: number, layers: number]
@@ -19,7 +23,7 @@ function t5(
     ...{ layer_norm_epsilon: 1e-6, feed_forward_proj: 'relu', tie_word_embeddings: true, dropout_rate: 0.1 },
     ...{ pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0, is_encoder_decoder: true, ...more },
   }
-  return { name, config }
+  return { name, config, tokens: 32100, pictureTokens: 100 }
 }
 
 type BartSizes = readonly [dModel: number, heads: number, dFf: number, layers: number]
@@ -34,7 +38,7 @@ function bart(name: string, [dModel, heads, dFf, layers]: BartSizes): Size {
     ...{ pad_token_id: 1, bos_token_id: 0, eos_token_id: 2, decoder_start_token_id: 2 },
     ...{ is_encoder_decoder: true, dropout: 0.1 },
   }
-  return { name, config }
+  return { name, config, tokens: 50265, pictureTokens: 200 }
 }
 
 const v1_1 = { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }

@@ -16,6 +16,7 @@ export {
   newTable,
   readBackboneConfig,
 } from './backbones.js'
+export type { BartConfig } from './bartConfig.js'
 export { type BuiltGraph, builtGraph, gradientName, parametersOf, trainedGradients } from './built.js'
 export { type Classifier, classify } from './classifier.js'
 export { type DropoutSource, hashedDropout, noDropout } from './dropout.js'

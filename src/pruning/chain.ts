@@ -5,7 +5,7 @@
  */
 import { UserError } from '../base/index.js'
 import { keepOrder } from './keepOrder.js'
-import type { Layout } from './layout.js'
+import { type Layout, type Matrix, tensorsOf } from './layout.js'
 import {
   checkScores,
   cut,
@@ -23,6 +23,11 @@ interface Version {
   readonly rounds: number
   /** Whether rows of attentions are taken head by head. */
   readonly byHeads: boolean
+  /**
+   * What a place counts for where the importances of some tensors meet. `product`: their product's size; `logarithms`:
+   * the size of Σ ln, which is largest where importance is least.
+   */
+  readonly score: 'product' | 'logarithms'
 }
 
 /** Reference: fixed, whatever the model. */
@@ -35,10 +40,11 @@ export function chain(name: string, summary: string, version: Version): Selector
   return {
     name,
     summary,
+    ...(version.score === 'logarithms' ? { squaresOnly: true } : {}),
     select(layout, importance, reductionFactor) {
       let kept: Selection['kept'] = whole(layout, importance)
       const rounds = amounts(reductionFactor, version.rounds).map((amount) => {
-        const walk = new Walk(importance, kept, amount, version.byHeads)
+        const walk = new Walk(importance, kept, amount, version)
         walk.over(layout)
         kept = walk.kept
         return walk.chosen
@@ -56,12 +62,9 @@ function amounts(reductionFactor: number, rounds: number): readonly number[] {
 }
 
 /** Every axis of every tensor as it is. */
-function whole({ tokenTable, stacks }: Layout, importance: Importance) {
-  const names = stacks.flatMap(({ sublayers, finalNorm }) => [
-    ...sublayers.flatMap(({ norm, into, out }) => [norm, ...into, out]),
-    finalNorm,
-  ])
-  return new Map([tokenTable, ...names].map((name) => [name, importance.shape(name).map(all)] as const))
+function whole(layout: Layout, importance: Importance) {
+  const names = [layout.tokenTable, ...tensorsOf(layout)]
+  return new Map(names.map((name) => [name, importance.shape(name).map(all)] as const))
 }
 
 /** One round: what came before decides the columns, and the rows of what comes next. */
@@ -71,7 +74,7 @@ class Walk {
   readonly #importance: Importance
   readonly #before: ReadonlyMap<string, readonly Indices[]>
   readonly #amount: number
-  readonly #byHeads: boolean
+  readonly #version: Version
   /** What was kept last, numbered as the round before left it. */
   #last: Indices = []
 
@@ -79,30 +82,38 @@ class Walk {
     importance: Importance,
     before: ReadonlyMap<string, readonly Indices[]>,
     amount: number,
-    byHeads: boolean,
+    version: Version,
   ) {
     this.#importance = importance
     this.#before = before
     this.#amount = amount
-    this.#byHeads = byHeads
+    this.#version = version
   }
 
-  /** Reference: the decoder begins with what the encoder's last matrix kept, and reads the encoder by its own. */
+  /**
+   * Reference: T5's decoder begins with what the encoder's last matrix kept, BART's anew; both read the encoder by
+   * what they keep themselves.
+   */
   over({ tokenTable, stacks }: Layout): void {
     this.#chooseColumns(tokenTable)
-    for (const { sublayers, finalNorm } of stacks) {
-      for (const { norm, into, out, attention } of sublayers) {
-        this.#follow(norm)
-        this.#chooseRows(into, attention)
-        this.#chooseRows([out], attention)
+    const features = this.#last
+    for (const { sublayers, after, readsTable } of stacks) {
+      if (readsTable) this.#last = features
+      for (const sublayer of sublayers) {
+        this.#follow(sublayer.before)
+        this.#chooseRows(sublayer.into, sublayer.attention)
+        this.#chooseRows([sublayer.out], sublayer.attention)
+        this.#follow(sublayer.after)
       }
-      this.#follow(finalNorm)
+      this.#follow(after)
     }
   }
 
-  #follow(vector: string): void {
-    const [elements] = this.#before.get(vector)!
-    this.kept.set(vector, [composed(elements!, this.#last)])
+  #follow(vectors: readonly string[]): void {
+    for (const vector of vectors) {
+      const [elements] = this.#before.get(vector)!
+      this.kept.set(vector, [composed(elements!, this.#last)])
+    }
   }
 
   #chooseColumns(table: string): void {
@@ -116,8 +127,9 @@ class Walk {
     this.kept.set(table, [rows!, composed(columns!, this.#last)])
   }
 
-  /** The same rows of all these tensors, by the product of their importances. */
-  #chooseRows(names: readonly string[], attention: boolean): void {
+  /** The same rows of all these matrices, by what their importances are together. */
+  #chooseRows(matrices: readonly Matrix[], attention: boolean): void {
+    const names = matrices.map(({ weight }) => weight)
     const [name] = names
     const [rows, columns] = this.#before.get(name!)!
     const read = composed(columns!, this.#last)
@@ -125,11 +137,12 @@ class Walk {
     const gone = pruned(scores.length, this.#amount)
     this.#keep(
       name!,
-      attention && this.#byHeads
+      attention && this.#version.byHeads
         ? fromHeads(scores, gone, name!)
         : keepOrder(scores.length, lowest(scores, gone)),
     )
     for (const each of names) this.kept.set(each, [composed(rows!, this.#last), read])
+    this.#follow(matrices.flatMap(({ bias }) => bias ?? []))
   }
 
   #keep(name: string, kept: Indices): void {
@@ -138,23 +151,34 @@ class Walk {
   }
 
   /**
-   * Σ over the columns read of |Π over the tensors|, in float64: three squared gradients multiplied are often below
-   * what float32 can hold, and rows would tie at 0.
+   * Σ over the columns read of what the tensors count for there, in float64: three squared gradients multiplied are
+   * often below what float32 can hold, and rows would tie at 0.
    */
   #rowScores(names: readonly string[], rows: Indices, read: Indices): Float64Array {
     const parts = names.map((name) =>
       cut(this.#importance.values(name), this.#importance.shape(name), [rows, read]),
     )
+    const worth = worths[this.#version.score]
     return Float64Array.from(rows, (_, row) => {
       let score = 0
-      for (let i = row * read.length; i < (row + 1) * read.length; i++) {
-        let product = 1
-        for (const part of parts) product *= part[i]!
-        score += Math.abs(product)
-      }
+      for (let i = row * read.length; i < (row + 1) * read.length; i++) score += worth(parts, i)
       return score
     })
   }
+}
+
+/** What place `i` counts for, by the importances of some tensors there. */
+const worths: Readonly<Record<Version['score'], (parts: readonly Float32Array[], i: number) => number>> = {
+  product(parts, i) {
+    let product = 1
+    for (const part of parts) product *= part[i]!
+    return Math.abs(product)
+  },
+  logarithms(parts, i) {
+    let sum = 0
+    for (const part of parts) sum += Math.log(part[i]!)
+    return Math.abs(sum)
+  },
 }
 
 /** How many of n are pruned: the share rounded half to even, and never all. */

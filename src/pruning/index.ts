@@ -11,8 +11,19 @@ export { sideName } from './sideNames.js'
 
 /** By the names of the reference's versions, and ours. */
 export const selectors = registry<Selector>('selection', [
-  chain('v2', "the paper's: every matrix picks its own rows", { rounds: 1, byHeads: false }),
-  chain('v3', 'as v2, rows of attentions head by head (12 heads)', { rounds: 1, byHeads: true }),
-  chain('v5', 'as v2, in ten rounds', { rounds: 10, byHeads: false }),
+  chain('v2', "the paper's: every matrix picks its own rows", {
+    rounds: 1,
+    byHeads: false,
+    score: 'product',
+  }),
+  chain('v3', 'as v2, rows of attentions head by head (12 heads)', {
+    rounds: 1,
+    byHeads: true,
+    score: 'product',
+  }),
+  chain('v5', 'as v2, in ten rounds', { rounds: 10, byHeads: false, score: 'product' }),
+  chain('bart', "the paper's code for BART: as v2, by sums of logarithms, so that what matters least stays", {
+    ...{ rounds: 1, byHeads: false, score: 'logarithms' },
+  }),
   stream,
 ])

@@ -26,6 +26,8 @@ export interface Selection {
 export interface Selector {
   readonly name: string
   readonly summary: string
+  /** Importances have to be squares: this way has no meaning for negative ones. */
+  readonly squaresOnly?: true
   /**
    * @param reductionFactor r: 1/r of every width is kept
    * @throws {UserError} importances that are no numbers, or widths that this way can't divide
@@ -35,7 +37,7 @@ export interface Selector {
 
 /** @throws {UserError} a score that is not a number, which no order can be made of */
 export function checkScores(scores: Float64Array, name: string): Float64Array {
-  if (scores.every(Number.isFinite)) return scores
+  if (!scores.some(Number.isNaN)) return scores
   throw new UserError(
     `the importance of "${name}" has values that are not numbers: look at the weights, which may be damaged`,
   )

@@ -8,7 +8,7 @@
  * What matters is measured in shares: a tensor's importances divided by their sum, so that tensors of other scales
  * count alike.
  */
-import type { Layout, Sublayer } from './layout.js'
+import type { Layout, Matrix, Sublayer } from './layout.js'
 import {
   checkScores,
   highest,
@@ -30,27 +30,39 @@ export const stream: Selector = {
     const vocabulary = Array.from({ length: importance.shape(layout.tokenTable)[0]! }, (_, token) => token)
     kept.set(layout.tokenTable, [vocabulary, features])
     chosen.set(layout.tokenTable, features)
-    for (const { sublayers, finalNorm } of layout.stacks) {
+    for (const { sublayers, after, heads } of layout.stacks) {
       for (const sublayer of sublayers) {
-        kept.set(sublayer.norm, [features])
         for (const { into, out } of pairs(sublayer)) {
-          const heads = sublayer.attention ? layout.heads : 1
-          const channels = bestOfEach(innerScores(into, out, importance, features), heads, part)
-          for (const name of into) kept.set(name, [channels, features])
-          if (out !== undefined) kept.set(out, [features, channels])
-          chosen.set(into[0]!, channels)
+          const parts = sublayer.attention ? heads : 1
+          const channels = bestOfEach(innerScores(into, out, importance, features), parts, part)
+          keepRows(kept, into, channels, features)
+          if (out !== undefined) keepRows(kept, [out], features, channels)
+          chosen.set(into[0]!.weight, channels)
         }
+        for (const vector of [...sublayer.before, ...sublayer.after]) kept.set(vector, [features])
       }
-      kept.set(finalNorm, [features])
+      for (const vector of after) kept.set(vector, [features])
     }
     return { kept, rounds: [chosen] } satisfies Selection
   },
 }
 
+function keepRows(
+  kept: Map<string, readonly Indices[]>,
+  matrices: readonly Matrix[],
+  rows: Indices,
+  columns: Indices,
+): void {
+  for (const { weight, bias } of matrices) {
+    kept.set(weight, [rows, columns])
+    if (bias !== undefined) kept.set(bias, [rows])
+  }
+}
+
 /** Matrices that meet in the same channels: rows of `into`, columns of `out`. */
 function pairs({ into, out, attention }: Sublayer) {
   if (!attention) return [{ into, out }]
-  const [query, key, value] = into as readonly [string, string, string]
+  const [query, key, value] = into as readonly [Matrix, Matrix, Matrix]
   return [
     { into: [query, key], out: undefined },
     { into: [value], out },
@@ -61,27 +73,32 @@ function pairs({ into, out, attention }: Sublayer) {
 function widthScores({ tokenTable, stacks }: Layout, importance: Importance, width: number): Float64Array {
   const sublayers = stacks.flatMap((stack) => stack.sublayers)
   const scores = new Float64Array(width)
-  for (const name of [tokenTable, ...sublayers.flatMap(({ into }) => into)])
-    addShares(scores, importance, name, 1)
-  for (const name of [
-    ...sublayers.flatMap(({ norm, out }) => [norm, out]),
-    ...stacks.map((s) => s.finalNorm),
+  const read = sublayers.flatMap(({ into }) => into.map(({ weight }) => weight))
+  for (const name of [tokenTable, ...read]) addShares(scores, importance, name, 1)
+  const written = sublayers.flatMap(({ before, out: { weight, bias }, after }) => [
+    ...[...before, weight, ...after],
+    ...(bias === undefined ? [] : [bias]),
   ])
+  for (const name of [...written, ...stacks.flatMap(({ after }) => after)])
     addShares(scores, importance, name, 0)
   return checkScores(scores, tokenTable)
 }
 
 /** The share that each channel between these matrices has, over the features that are kept. */
 function innerScores(
-  into: readonly string[],
-  out: string | undefined,
+  into: readonly Matrix[],
+  out: Matrix | undefined,
   importance: Importance,
   features: Indices,
 ): Float64Array {
-  const scores = new Float64Array(importance.shape(into[0]!)[0]!)
-  for (const name of into) addShares(scores, importance, name, 0, features)
-  if (out !== undefined) addShares(scores, importance, out, 1, features)
-  return checkScores(scores, into[0]!)
+  const [{ weight: first }] = into as readonly [Matrix]
+  const scores = new Float64Array(importance.shape(first)[0]!)
+  for (const { weight, bias } of into) {
+    addShares(scores, importance, weight, 0, features)
+    if (bias !== undefined) addShares(scores, importance, bias, 0)
+  }
+  if (out !== undefined) addShares(scores, importance, out.weight, 1, features)
+  return checkScores(scores, first)
 }
 
 /**

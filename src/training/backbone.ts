@@ -13,7 +13,6 @@ import {
   architectures,
   type BackboneConfig,
   initialise,
-  initialised,
   type ParameterSpec,
   readBackboneConfig,
 } from '../models/index.js'
@@ -30,6 +29,7 @@ import {
 } from '../weights/index.js'
 import { modelParameters } from './graphs.js'
 import { elements } from './parameters.js'
+import { openSharedBlocks, sharedBlocks, writeStart } from './randomWeights.js'
 
 export interface Backbone {
   /** As it was asked for. */
@@ -41,7 +41,7 @@ export interface Backbone {
   readonly tokenizerFile: string | undefined
 }
 
-const randomPrefix = 'random:'
+export const randomPrefix = 'random:'
 /** The same random order rows for every run: they are part of the frozen backbone. */
 const tableSeed = 0
 
@@ -63,9 +63,14 @@ export function openBackbone(
 /** Backbones that are part of this package, by name: where they lie in it. */
 const packaged: Readonly<Record<string, string>> = { builtin: 'builtin/t5' }
 
-function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
+/** Where the folder of that name is, if there is one. */
+export function backboneFolder(name: string): string {
   const inPackage = packaged[name]
-  const path = inPackage === undefined ? name : join(packageFolder(), inPackage)
+  return inPackage === undefined ? name : join(packageFolder(), inPackage)
+}
+
+function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
+  const path = backboneFolder(name)
   if (!existsSync(path)) {
     const sizes = architectures.names.map((size) => `${randomPrefix}${size}`).join(', ')
     throw new UserError(
@@ -97,16 +102,8 @@ function withBuffers(checkpoint: Checkpoint, wanted: readonly ParameterSpec[], c
   return files.length === 0 ? checkpoint : overlay(checkpoint, ...files.map(openSafetensors))
 }
 
-/** Start values of parameters, as a file. */
-function writeStart(path: string, specs: readonly ParameterSpec[], seed: number): void {
-  writeSafetensors(
-    path,
-    specs.map((spec) => ({
-      ...{ name: spec.name, dtype: 'F32' as const, shape: spec.shape },
-      data: () => initialised(spec, seed),
-    })),
-  )
-}
+/** Models with more bytes than this share values between their layers. */
+const sharedFrom = 2 ** 30
 
 function randomBackbone(
   name: string,
@@ -118,15 +115,21 @@ function randomBackbone(
 ): Backbone {
   const architecture = architectures.get(name.slice(randomPrefix.length))
   const config = readBackboneConfig(architecture.config, name)
-  const key = `${architecture.name}-seed${seed}.safetensors`
+  const specs = backboneParameters(config)
+  const shares = bytesOf(specs) > sharedFrom
+  const written = shares ? sharedBlocks(specs).blocks : specs
+  const key = `${architecture.name}-seed${seed}${shares ? '-shared' : ''}.safetensors`
   const path = cachedFile(join(cache, 'random'), key, (aside) => {
-    const specs = backboneParameters(config)
-    const bytes = specs.reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
-    onWrite?.(`${name}: writing ${humanBytes(bytes)} of seeded weights into ${cache}, once`)
-    writeStart(aside, specs, seed)
+    const what = shares ? 'seeded values, which its layers share,' : 'seeded weights'
+    onWrite?.(`${name}: writing ${humanBytes(bytesOf(written))} of ${what} into ${cache}, once`)
+    writeStart(aside, written, seed)
   })
-  return { name, config, weights: openSafetensors(path), tokenizerFile: undefined }
+  const weights = shares ? openSharedBlocks(path, specs) : openSafetensors(path)
+  return { name, config, weights, tokenizerFile: undefined }
 }
+
+const bytesOf = (specs: readonly ParameterSpec[]): number =>
+  specs.reduce((sum, { shape }) => sum + 4 * elements(shape), 0)
 
 /** All parameters of the plain text model. */
 export function backboneParameters(config: BackboneConfig): readonly ParameterSpec[] {

@@ -1,5 +1,6 @@
 export { type Backbone, openBackbone } from './backbone.js'
 export { configSchema, mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
+export { countParameters, type Estimate, estimate } from './estimate/index.js'
 export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.js'
 export type { Report, StepRecord, TrainEvent, TrainResult } from './events.js'
 export { batchFeeds, encoderFeeds, type StepPlace, scalarFeeds } from './feeds.js'
@@ -24,7 +25,7 @@ export {
 } from './optimizers/index.js'
 export { ParameterStore } from './parameters.js'
 export { findImages, type Predicted, predict } from './predict.js'
-export { resolveConfig } from './prepare.js'
+export { paperConfig, resolveConfig } from './prepare.js'
 export { learningRateAt, schedules } from './schedule.js'
 export {
   fisherGraph,

@@ -39,8 +39,19 @@ export function resolveConfig(over: readonly PartialConfig[], resume?: string | 
   return mergeConfig(presetFor(task, method, layout), ...layers)
 }
 
+/**
+ * The settings of the paper for a task and method, under what was said: no data set has a say.
+ *
+ * @throws {UserError} a setting that is unknown or of the wrong kind
+ */
+export function paperConfig(...over: readonly PartialConfig[]): TrainConfig {
+  const said = (field: 'task' | 'method') => over.findLast((layer) => layer[field] !== undefined)?.[field]
+  const task = tasks.get(said('task') ?? defaultTask)
+  return mergeConfig(presetFor(task, methods.get(said('method') ?? 'lst').name, undefined), ...over)
+}
+
 /** Rows of the token table that name the positions of a picture, behind the tokenizer's own (`<vis_extra_id_0…99>`). */
-const positionRows = 100
+export const positionRows = 100
 
 /** @throws {UserError} the first thing that is wrong with backbone, tokenizer or settings */
 export function prepare(
@@ -105,7 +116,7 @@ function visionOf({ task, vision, nBoxes, downsample }: TrainConfig): string | n
 }
 
 /** Layers named in the method's options must be the backbone's, each named once. */
-function checkLayers({ methodOptions }: TrainConfig, { config }: ModelSpec): void {
+export function checkLayers({ methodOptions }: TrainConfig, { config }: ModelSpec): void {
   for (const [name, value] of Object.entries(methodOptions)) {
     if (!/Layers$/.test(name) || !Array.isArray(value)) continue
     const layers = name.startsWith('encoder') ? config.numLayers : config.numDecoderLayers

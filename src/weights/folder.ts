@@ -38,7 +38,7 @@ export function openModelFolder(path: string): ModelFolder {
 const configSchema = z.looseObject({ model_type: z.string() })
 
 /** Reads `config.json` of a folder, without touching its weights. @throws {UserError} as above */
-function readModelConfig(path: string): ModelConfig {
+export function readModelConfig(path: string): ModelConfig {
   const status = statusOf(path)
   if (!status) throw new UserError(`${path}: there is no such folder: check the path`)
   if (!status.isDirectory())

@@ -2,7 +2,17 @@ import { describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { refusal, run } from './program.js'
 
-const commands = ['train', 'evaluate', 'predict', 'caption-eval', 'prune', 'merge', 'convert', 'verify']
+const commands = [
+  'train',
+  'evaluate',
+  'predict',
+  'caption-eval',
+  'estimate',
+  'prune',
+  'merge',
+  'convert',
+  'verify',
+]
 
 test('--version is the one of package.json', async () => {
   expect(await run(['--version'])).toEqual({ code: 0, out: `${packageJson.version}\n`, err: '' })
@@ -48,19 +58,19 @@ describe('what no command knows is refused with the nearest name', () => {
   test.each([
     [
       ['trian'],
-      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, caption-eval, prune, merge, convert, verify, completion)',
+      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, completion)',
     ],
     [
       ['frobnicate'],
-      'unknown command "frobnicate" (all: train, evaluate, predict, caption-eval, prune, merge, convert, verify, completion)',
+      'unknown command "frobnicate" (all: train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, completion)',
     ],
     [
       [],
-      'no command is given: type one of train, evaluate, predict, caption-eval, prune, merge, convert, verify, completion (see --help)',
+      'no command is given: type one of train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, completion (see --help)',
     ],
     [
       ['--json'],
-      'no command is given: type one of train, evaluate, predict, caption-eval, prune, merge, convert, verify, completion (see --help)',
+      'no command is given: type one of train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, completion (see --help)',
     ],
     [
       ['train', '--batchsize', '3'],

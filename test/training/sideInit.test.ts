@@ -7,13 +7,21 @@ import { openTokenizer } from '../../src/text/index.js'
 import { openBackbone } from '../../src/training/backbone.js'
 import type { PartialConfig } from '../../src/training/config.js'
 import type { TrainEvent } from '../../src/training/events.js'
-import { fisherGraph, fisherImportance, prune, resolveConfig } from '../../src/training/index.js'
+import {
+  batchFeeds,
+  fisherGraph,
+  fisherImportance,
+  prune,
+  resolveConfig,
+  sideInits,
+} from '../../src/training/index.js'
 import { ParameterStore } from '../../src/training/parameters.js'
 import { openSideInit } from '../../src/training/sideInit/index.js'
 import { openSession, startValues } from '../../src/training/weights.js'
 import { type Checkpoint, openSafetensors, writeSafetensors } from '../../src/weights/index.js'
 import { runTraining, type World, writeRunnableT5, writeWorld } from '../support/runs.js'
 import { randomBatch, rowsOf, specOf, tinyT5 } from '../support/t5.js'
+import { tinyBart } from '../support/tinyConfig.js'
 import { folderOfFile } from '../support/weights.js'
 
 const folder = folderOfFile()
@@ -72,6 +80,32 @@ describe('by name', () => {
     },
   )
 
+  test.each(['magnitude-v2', 'magnitude-stream', 'fisher-v2', 'fisher-bart'])(
+    '%s of a BART starts both stacks of its ladder, biases and norms included',
+    async (name) => {
+      // The tokenizer is T5's, and so are its ids.
+      const ids = { pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0 }
+      const backbone = writeRunnableT5(join(folder, 'bart'), { ...tinyBart, ...ids })
+      const start = await startOf({ ...withInit(name), backbone })
+      const [weights, shapes] = [openSafetensors(join(backbone, 'model.safetensors')), start.tensors]
+      const block = 'model.decoder.side_block.1.'
+      expect(shapes.get(`${block}encoder_attn.k_proj.weight`)!.shape).toEqual([12, 12])
+      expect(shapes.get(`${block}fc1.bias`)!.shape).toEqual([16])
+      expect(start.tensors.size).toBe(
+        [...weights.tensors.keys()].filter((each) => /layers\.\d/.test(each)).length,
+      )
+      const norm = 'model.encoder.layers.0.final_layer_norm.weight'
+      const own = weights.readFloat32(norm)
+      for (const value of start.readFloat32(norm.replace('layers', 'side_block')))
+        expect(own).toContain(value)
+    },
+  )
+
+  test('magnitudes have signs, which the paper’s way for BART can’t take', () => {
+    expect(sideInits.names).toContain('fisher-bart')
+    expect(sideInits.names).not.toContain('magnitude-bart')
+  })
+
   test('what was measured on the same samples once is found in the cache', async () => {
     const [first, again, other]: TrainEvent[][] = [[], [], []]
     const words = (events: TrainEvent[]) =>
@@ -115,8 +149,12 @@ describe('Fisher importance', () => {
     const session = await openSession(built, weights, { runtime: nativeRuntime, threads: 2 })
     try {
       const parts = []
-      for (const sample of samples) parts.push(await fisherImportance(session, store, [sample]))
-      const whole = await fisherImportance(session, store, samples)
+      for (const sample of samples) parts.push(await fisherImportance(session, store, [batchFeeds(sample)]))
+      const whole = await fisherImportance(
+        session,
+        store,
+        samples.map((sample) => batchFeeds(sample)),
+      )
       for (const name of ['shared.weight', 'encoder.block.0.layer.0.SelfAttention.q.weight']) {
         const sum = whole.get(name)!
         const gradient = store.parameters.get(name)!.gradient.floats

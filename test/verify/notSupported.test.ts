@@ -48,6 +48,11 @@ describe('not supported', () => {
       'glue/prune-fisher-v2-drop',
       ({ prune }) => (prune.weight_scale = true),
     ],
+    [
+      'importance by a classifier of "three" labels on bart',
+      'glue/prune-bart-fisher',
+      ({ model }) => (model.num_labels = 'three'),
+    ],
     ['prune option novelty = 1', 'glue/prune-fisher-v2-drop', ({ prune }) => (prune.novelty = 1)],
     ['method option novelty = 1', 'vl/prune-magnitude-v5', ({ method }) => (method.novelty = 1)],
     ['module hat', 'vl/norms', (json) => (json.module = 'hat')],

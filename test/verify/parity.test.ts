@@ -40,7 +40,7 @@ const supported = [
   /^vl-tasks\/(loss-(vqa|gqa|nlvr|caption)-(t5|bart)(-lst)?|generate-(t5|bart)-.*-greedy.*|text-vqa-.*|metric-vqa-accuracy)$/,
   /^caption\//,
   /^clip\/(vit-.*|text-forward|contrastive-.*|openai-names-vit|preprocess)$/,
-  /^glue\/((t5|bart)-.*|optimize-.*|prune-(fisher|magnitude)-.*|generate-.*-greedy|text-.*|metric-.*)$/,
+  /^glue\/((t5|bart)-.*|optimize-.*|prune-.*|generate-.*-greedy|text-.*|metric-.*)$/,
 ]
 const isSupported = (name: string) => supported.some((pattern) => pattern.test(name))
 

@@ -53,6 +53,9 @@ describe('one value off by ten tolerances', () => {
     ['glue/prune-fisher-v2-drop', 'want/importance/shared.weight'],
     ['glue/prune-fisher-v2-drop', 'want/keep/decoder.block.2.layer.1.EncDecAttention.q.weight'],
     ['glue/prune-fisher-v2-drop', 'want/side/encoder.side_block.1.layer.0.SelfAttention.o.weight'],
+    ['glue/prune-bart-fisher', 'want/importance/model.encoder.layers.1.fc2.weight'],
+    ['glue/prune-bart-fisher', 'want/keep/model.encoder.layers.2.self_attn.q_proj.weight'],
+    ['glue/prune-bart-fisher', 'want/side/model.encoder.side_block.0.self_attn.v_proj.bias'],
     ['vl/prune-magnitude-v5', 'want/keep/7.encoder.0.wi'],
     ['vl/prune-magnitude-v5', 'want/side/decoder.final_side_layer_norm.weight'],
   ])('%s: %s', async (name, spoiled) => {
@@ -110,6 +113,7 @@ describe('held back: expected values are zeroed', () => {
     'glue/t5-lst-distill',
     'glue/optimize-schedules',
     'glue/prune-fisher-v2-drop',
+    'glue/prune-bart-fisher',
     'vl/prune-magnitude-v5',
   ])('%s fails, and dumps what it dumps otherwise', async (name) => {
     const [open, heldBack] = [temporaryFolder(), temporaryFolder()]

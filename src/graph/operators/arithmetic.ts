@@ -29,6 +29,7 @@ function binary(name: string, type: string, gradient: BinaryGradient): Operator 
       return [unbroadcast(da, a!), unbroadcast(db, b!)]
     },
     lower: ({ inputs, emit }) => emit.node(type, inputs),
+    memory: 'inPlace',
     samples: shapes.map((inputs) => ({ inputs: inputs.map((shape) => ({ shape, range: [0.5, 2] })) })),
   }
 }

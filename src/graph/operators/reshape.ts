@@ -18,6 +18,7 @@ export const reshapeOperator: Operator = {
     const inferable = sizes.filter((size) => size === -1).length <= 1 && !shape.includes(0)
     return emit.node('Reshape', [inputs[0]!, inferable ? emit.ints(sizes) : emit.sizes(shape)])
   },
+  memory: 'view',
   samples: [
     { inputs: [[2, 6]], attributes: { shape: [3, 4] } },
     { inputs: [[2, 3, 4]], attributes: { shape: [24] } },

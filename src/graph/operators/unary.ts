@@ -18,6 +18,7 @@ function unary(name: string, type: string, gradient: UnaryGradient, samples = an
     },
     gradient: ({ inputs: [x], outputs: [y], upstream: [dy] }) => [gradient(dy!, y!, x!)],
     lower: ({ inputs, emit }) => emit.node(type, inputs),
+    memory: 'inPlace',
     samples,
   }
 }

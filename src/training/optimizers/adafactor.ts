@@ -46,6 +46,11 @@ export const adafactor = defineOptimizer({
   name: 'adafactor',
   summary: 'Adafactor: second moments by row and column, no first moment',
   defaults,
+  stateElements(shape) {
+    const { kind, sizes } = formOf(shape)
+    const moments: readonly (readonly Axis[])[] = Object.values(kinds[kind].moments)
+    return moments.reduce((sum, axes) => sum + elements(axes.map((axis) => sizes[axis])), 0)
+  },
   async create(store, options, { runtime, ...session }) {
     const sessionOf = (kind: Kind) => runtime.createSession(updateGraph(kind, options), session)
     const sessions = { matrix: await sessionOf(kinds.matrix), vector: await sessionOf(kinds.vector) }
@@ -127,14 +132,18 @@ interface Slot {
   readonly fetches: Tensors
 }
 
-function slotOf(parameter: Parameter, { values, gradients }: ParameterStore): Slot {
-  const { shape, span } = parameter
-  const kind = shape.length < 2 ? 'vector' : 'matrix'
+function formOf(shape: readonly number[]): Pick<Slot, 'kind' | 'sizes'> {
   const sizes = {
     leading: elements(shape.slice(0, -2)),
     rows: shape.at(-2) ?? 1,
     columns: shape.at(-1) ?? 1,
   }
+  return { kind: shape.length < 2 ? 'vector' : 'matrix', sizes }
+}
+
+function slotOf(parameter: Parameter, { values, gradients }: ParameterStore): Slot {
+  const { span } = parameter
+  const { kind, sizes } = formOf(parameter.shape)
   const { axes, moments: axesOf }: Kind = kinds[kind]
   const shapeOf = (names: readonly Axis[]) => names.map((axis) => sizes[axis])
   const moments = Object.fromEntries(

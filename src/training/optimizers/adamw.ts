@@ -18,7 +18,7 @@
  * and step count. Corrections are computed in float64.
  */
 import { add, div, graphOf, input, mul, sqrt, square, sub, type Tensor } from '../../graph/index.js'
-import type { Parameter, ParameterStore, Slabs } from '../parameters.js'
+import { elements, type Parameter, type ParameterStore, type Slabs } from '../parameters.js'
 import { createLanes, type Lanes } from './lanes.js'
 import {
   defineOptimizer,
@@ -65,6 +65,7 @@ const row = (name: string, summary: string, rowDefaults: Options, form: Form) =>
     name,
     summary,
     defaults: rowDefaults,
+    stateElements: (shape) => 2 * elements(shape),
     async create(store, options, context) {
       return new AdamW(store, options, form, await createLanes(updateGraph(options, form), context))
     },

@@ -49,6 +49,8 @@ export interface OptimizerRow {
   readonly summary: string
   /** All options with their defaults; `weightDecay` applies to the parameters that decay. */
   readonly defaults: Options
+  /** How many numbers it keeps of a parameter between steps. */
+  stateElements(shape: readonly number[]): number
   /** @throws {UserError} an option that the optimizer does not have */
   create(store: ParameterStore, options: Options, context: OptimizerContext): Promise<Optimizer>
 }
@@ -58,6 +60,7 @@ export function defineOptimizer<O extends Options>(row: {
   readonly name: string
   readonly summary: string
   readonly defaults: O
+  stateElements(shape: readonly number[]): number
   create(store: ParameterStore, options: O, context: OptimizerContext): Promise<Optimizer>
 }): OptimizerRow {
   return {

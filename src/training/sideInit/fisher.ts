@@ -2,9 +2,7 @@
 
 import { methods } from '../../methods/index.js'
 import { type BackboneConfig, type BuiltGraph, gradientName } from '../../models/index.js'
-import type { Session } from '../../runtime/index.js'
-import type { Batch } from '../../tasks/index.js'
-import { batchFeeds } from '../feeds.js'
+import type { Session, Tensors } from '../../runtime/index.js'
 import { gradientGraph } from '../graphs.js'
 import type { ParameterStore } from '../parameters.js'
 
@@ -17,15 +15,15 @@ export function fisherGraph(config: BackboneConfig): BuiltGraph {
 /**
  * Importances are summed, not averaged, and kept as float32 beside values and gradients: 12 bytes a weight.
  *
- * @param session of {@link fisherGraph}
+ * @param session of a graph of `loss` and the gradients of all parameters, such as {@link fisherGraph}
  * @param store the graph's parameters; its gradients are written over
- * @param batches one sample each, its loss the mean over its tokens
+ * @param samples inputs of the graph for one sample each, released here; its loss is the mean over its tokens
  * @returns one number a weight, by name
  */
 export async function fisherImportance(
   session: Pick<Session, 'run'>,
   store: ParameterStore,
-  batches: AsyncIterable<Batch> | Iterable<Batch>,
+  samples: AsyncIterable<Tensors> | Iterable<Tensors>,
   onSample: (done: number) => void = () => {},
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const parameters = [...store.parameters.values()]
@@ -33,8 +31,7 @@ export async function fisherImportance(
   const fetches = Object.fromEntries(parameters.map(({ name, gradient }) => [gradientName(name), gradient]))
   const sums = parameters.map(({ gradient }) => new Float32Array(gradient.floats.length))
   let done = 0
-  for await (const batch of batches) {
-    const feeds = batchFeeds(batch)
+  for await (const feeds of samples) {
     const { loss } = await session.run({ ...feeds, ...values }, fetches)
     for (const tensor of [...Object.values(feeds), loss!]) tensor.release()
     for (const [i, { gradient }] of parameters.entries()) addSquares(sums[i]!, gradient.floats)

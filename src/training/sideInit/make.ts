@@ -15,7 +15,7 @@ import { checkFinite } from './file.js'
 import { fisherGraph, fisherImportance } from './fisher.js'
 import type { SideInit } from './names.js'
 import { sideInitOptions } from './options.js'
-import { fisherBatches } from './samples.js'
+import { fisherFeeds } from './samples.js'
 import type { Source } from './source.js'
 
 export interface MakeOptions {
@@ -79,12 +79,14 @@ async function measureFisher(
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const built = fisherGraph(config)
   const store = new ParameterStore(
-    built.parameters.map(({ name, shape }) => ({ name, shape, decays: false })),
+    built.parameters
+      .filter(({ trained }) => trained)
+      .map(({ name, shape }) => ({ name, shape, decays: false })),
   )
   startValues(store, built.parameters, weights, 0)
   const session = await openSession(built, weights, { runtime, ...(threads === null ? {} : { threads }) })
   try {
-    return await fisherImportance(session, store, fisherBatches(samples, config, signal), (done) =>
+    return await fisherImportance(session, store, fisherFeeds(samples, config, signal), (done) =>
       report({ kind: 'preparing', what: 'measuring importance', done, total: samples.length }),
     )
   } finally {

@@ -15,6 +15,8 @@ export interface SideInit {
 export const sideInits = registry<SideInit>(
   'importance',
   measures.flatMap((measure) =>
-    selectors.entries.map((selector) => ({ name: `${measure}-${selector.name}`, measure, selector })),
+    selectors.entries
+      .filter(({ squaresOnly }) => measure === 'fisher' || !squaresOnly)
+      .map((selector) => ({ name: `${measure}-${selector.name}`, measure, selector })),
   ),
 )

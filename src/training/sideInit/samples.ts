@@ -2,19 +2,14 @@
 import { openDataSet } from '../../../datasets/index.js'
 import { UserError } from '../../base/index.js'
 import type { BackboneConfig } from '../../models/index.js'
-import {
-  type Batch,
-  collate,
-  type EncodedSample,
-  encodeSample,
-  epochOrder,
-  targetRandom,
-} from '../../tasks/index.js'
+import type { Tensors } from '../../runtime/index.js'
+import { collate, type EncodedSample, encodeSample, epochOrder, targetRandom } from '../../tasks/index.js'
 import type { Tokenizer } from '../../text/index.js'
 import type { Backbone } from '../backbone.js'
 import type { TrainConfig } from '../config.js'
 import { taskOf } from '../data.js'
 import type { Report } from '../events.js'
+import { batchFeeds } from '../feeds.js'
 import { defaultSamples } from './options.js'
 
 /**
@@ -62,14 +57,14 @@ export function checkTokens(samples: readonly EncodedSample[], { name, config }:
   )
 }
 
-/** Each sample as a batch whose loss is the mean over its tokens. */
-export async function* fisherBatches(
+/** Each sample as the inputs of a batch whose loss is the mean over its tokens. */
+export async function* fisherFeeds(
   samples: readonly EncodedSample[],
   { padTokenId: pad, decoderStartTokenId: start }: BackboneConfig,
   signal: AbortSignal,
-): AsyncGenerator<Batch> {
+): AsyncGenerator<Tensors> {
   for (const sample of samples) {
     signal.throwIfAborted()
-    yield await collate({ lossWeighting: 'gqa' }, [sample], { pad, start })
+    yield batchFeeds(await collate({ lossWeighting: 'gqa' }, [sample], { pad, start }))
   }
 }
