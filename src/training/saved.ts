@@ -53,10 +53,13 @@ function toWrite(name: string, { shape, floats }: HostTensor): TensorToWrite {
   return { name, dtype: 'F32', shape, data: floats }
 }
 
-function adapterConfig({ method, methodOptions, backbone, task, vision }: TrainConfig) {
+/** PEFT's names of what a model is for. */
+const taskTypes: Readonly<Record<TrainConfig['head'], string>> = { lm: 'SEQ_2_SEQ_LM', classify: 'SEQ_CLS' }
+
+function adapterConfig({ method, methodOptions, backbone, task, vision, head }: TrainConfig) {
   return {
     peft_type: peftTypes[method] ?? method.toUpperCase(),
-    task_type: 'SEQ_2_SEQ_LM',
+    task_type: taskTypes[head],
     base_model_name_or_path: backbone,
     inference_mode: true,
     ...{ vl_lst: { task, vision, ...methodOptions } },
