@@ -100,12 +100,12 @@ test('a score is predicted as a number', async () => {
   const [, pearson] = await scoresOf('scores', ['pearson', 'spearmanr'], out)
   expect(pearson).toBeGreaterThan(80)
   const said = JSON.parse(readFileSync(join(folder, 'scores', 'predictions', 'validation.json'), 'utf8'))
-  expect(new Set(said.map(({ prediction }: { prediction: string }) => prediction)).size).toBeGreaterThan(30)
+  expect(new Set(said.map(({ prediction }: { prediction: string }) => prediction)).size).toBeGreaterThan(10) // not classes
   const ask = (...texts: readonly string[]) =>
     run(['predict', 'scores', ...texts.flatMap((text) => ['--text', text]), '--quiet'], folder)
-  const same = await ask('the dog', 'the dog')
-  expect(same.out, same.err).toMatch(/^\d\.\d\d\n$/)
-  expect(Number(same.out) - Number((await ask('the dog', 'the sees')).out)).toBeGreaterThan(2)
+  const nouns = await ask('the dog', 'the cat')
+  expect(nouns.out, nouns.err).toMatch(/^\d\.\d\d\n$/)
+  expect(Number(nouns.out) - Number((await ask('the hears', 'the sees')).out)).toBeGreaterThan(3)
 })
 
 test.each([
@@ -120,10 +120,13 @@ test.each([
   ],
   [['--head', 'class'], /^--head class: give one of lm, classify$/],
   [
-    ['--tokenizer', 't5'],
+    ['--tokenizer', 't5', '--reduction', '2'],
     /^--head classify reads the end of a text, token 2 of bart, and the tokenizer puts none: name the backbone's own/,
   ],
-  [['--reduction', '8'], /heads/],
+  [
+    ['--reduction', '8'],
+    /^--reduction 8 makes a ladder 3 wide, which the encoder's 4 heads don't divide: use 1, 2, 3, 6$/,
+  ],
 ])('refused in one line: %j', async (words, text) => {
   const { code, out, err } = await train('cola', 'refused', ...words)
   expect({ code, out }, err).toEqual({ code: 2, out: '' })
