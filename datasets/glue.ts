@@ -18,6 +18,8 @@ interface Division {
   readonly test: Part
 }
 
+type Parts = Readonly<Record<'train' | 'validation', Part>> & Readonly<Record<string, Part>>
+
 /** Reference: `data_seed`, the same in all runs. */
 const shuffleSeed = 42
 
@@ -48,6 +50,19 @@ const divisions = {
     test: { from: 'validation_matched', pick: inOrder },
   },
 } as const satisfies Record<string, Division>
+
+const allOf = (from: string): Part => ({ from, pick: inOrder })
+
+/** Reference: what its classifiers are trained and scored on. */
+const official: Readonly<Record<keyof typeof divisions, Parts>> = {
+  halves: { train: allOf('train'), validation: allOf('validation') },
+  heldOut: { train: allOf('train'), validation: allOf('validation') },
+  matched: {
+    train: allOf('train'),
+    validation: allOf('validation_matched'),
+    mismatched: allOf('validation_mismatched'),
+  },
+}
 
 export interface GlueRow {
   readonly task: string
@@ -139,20 +154,22 @@ export const glue: DataSetReader = {
     'a folder with train.tsv and dev.tsv (MNLI: dev_matched.tsv, dev_mismatched.tsv), or the folder around it',
   recognises: (path) =>
     ['', ...rows.map(({ folder }) => folder)].some((at) => existsSync(join(path, at, trainingFile))),
-  async read(path, { task, onNote }) {
+  async read(path, { task, onNote, official: whole }) {
     const row = glueRow(task)!
     const folder = existsSync(join(path, trainingFile)) ? path : join(path, row.folder)
-    const { train, validation, test }: Division = divisions[row.division]
+    const division: Parts = whole ? official[row.division] : divisions[row.division]
     const parts = new Map<string, readonly TextSample[]>()
-    for (const { from } of [train, validation, test])
+    for (const { from } of Object.values(division))
       if (!parts.has(from)) parts.set(from, await readPart(folder, from, row, onNote))
     const picked = ({ from, pick }: Part) => {
       const samples = parts.get(from)!
       return Array.from(pick(samples.length), (index) => samples[index]!)
     }
+    const { train, validation, ...others } = division
+    const more = Object.entries(others).map(([split, part]) => [split, picked(part)] as const)
     return {
       name: 'glue',
-      splits: { train: picked(train), validation: picked(validation), test: picked(test) },
+      splits: { train: picked(train), validation: picked(validation), ...Object.fromEntries(more) },
     } satisfies DataSet<TextSample>
   },
 }

@@ -68,6 +68,8 @@ export interface ReadOptions {
   readonly task: string
   /** For layouts that draw a subset; what is held out for validation never depends on it. */
   readonly seed: number
+  /** Validate on whole official files, where a layout would test on a part of them. */
+  readonly official?: boolean
   /** Where what is made once is kept; the platform's cache folder by default. */
   readonly cache?: string
   readonly onNote?: (text: string) => void

@@ -38,6 +38,11 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
     kind: kinds.choice,
     describe: "which of the paper's two code bases decides details: vision or text",
   },
+  head: {
+    group: model,
+    kind: kinds.choice,
+    describe: "what answers: lm: the decoder, in words; classify: a classifier over BART's encoder",
+  },
   method: {
     group: model,
     kind: kinds.text,

@@ -3,12 +3,18 @@ import type { FeatureSource } from '../../vl/tasks/index.js'
 import type { Random } from '../base/index.js'
 import { padBatch } from '../text/index.js'
 import { countTokens, ignoredLabel, lossWeights, type StepTotals } from './lossWeights.js'
-import type { Task } from './task.js'
+import type { Source, Task } from './task.js'
 
 /** What samples are encoded with. */
 export interface SampleTokenizer {
-  /** @returns ids with special tokens, at most `maxLength` of them; the special ones are never cut */
-  encode(text: string, options: { readonly maxLength: number }): readonly number[]
+  /**
+   * @param options.pair a second text, behind the first
+   * @returns ids with special tokens, at most `maxLength` of them; the special ones are never cut
+   */
+  encode(
+    text: string,
+    options: { readonly maxLength: number; readonly pair?: string | undefined },
+  ): readonly number[]
 }
 
 /** The backbone's ids that shape a batch: T5 0 and 0, BART 1 and 2. */
@@ -24,6 +30,8 @@ export interface EncodedSample {
   readonly targetIds: readonly number[]
   readonly score: number
   readonly pictures: readonly string[]
+  /** In place of target ids, where a classifier answers. */
+  readonly label?: number
 }
 
 /** What one run of the model reads. Rows are samples; shapes are given by the names of the first five. */
@@ -42,8 +50,10 @@ export interface Batch {
   readonly labels: BigInt64Array
   /** [batch, target]: the start id, then labels without their last; pad for −100. */
   readonly decoderInputIds: BigInt64Array
-  /** [batch, target]: loss = Σ weight · token loss. */
+  /** [batch, target]: loss = Σ weight · token loss; [batch] where a classifier answers. */
   readonly lossWeights: Float32Array
+  /** [batch]: classes, or numbers; absent where answers are words. */
+  readonly labelValues?: Float32Array
   /** [batch, positions, featDim] */
   readonly visFeats: Float32Array
   /** [batch, positions, 4], all zero: a grid has no boxes. */
@@ -57,13 +67,25 @@ export function encodeSample<S extends Sample>(
   tokenizer: SampleTokenizer,
   random: Random,
 ): EncodedSample {
+  const { text, pair } = sourceOf(task, sample)
+  const inputIds = tokenizer.encode(text, { maxLength: task.maxInputLength, pair })
+  if (task.classes)
+    return { inputIds, targetIds: [], score: 1, pictures: [], label: task.classes.label(sample) }
   const target = task.target(sample, random)
   return {
-    inputIds: tokenizer.encode(task.prompt + task.text(sample), { maxLength: task.maxInputLength }),
+    inputIds,
     targetIds: tokenizer.encode(target.text, { maxLength: longestTarget(task, tokenizer) }),
     score: target.score,
     pictures: task.pictures?.(sample) ?? [],
   }
+}
+
+/** What the encoder reads of a sample. */
+export function sourceOf<S extends Sample>(
+  { prompt, text, classes }: Pick<Task<S>, 'prompt' | 'text' | 'classes'>,
+  sample: S,
+): Source {
+  return classes ? classes.source(sample) : { text: prompt + text(sample) }
 }
 
 /** Most tokens of a target, special ones included. */
@@ -102,6 +124,7 @@ export async function collate(
   const { ids: labelIds, length: target } = padBatch(labels, ignoredLabel)
   const decoderInputs = labels.map((row) => shiftRight(row, special))
   const scores = samples.map(({ score }) => score)
+  const classes = samples.flatMap(({ label }) => label ?? [])
   const positions = (samples[0]?.pictures.length ?? 0) * source.positions
   return {
     batch: samples.length,
@@ -113,7 +136,12 @@ export async function collate(
     attentionMask: inputs.ids.map((id) => (id === BigInt(special.pad) ? 0n : 1n)),
     labels: labelIds,
     decoderInputIds: padBatch(decoderInputs, special.pad).ids,
-    lossWeights: lossWeights(task.lossWeighting, labels, scores, step),
+    ...(classes.length > 0
+      ? {
+          labelValues: Float32Array.from(classes),
+          lossWeights: new Float32Array(classes.length).fill(1 / step.samples),
+        }
+      : { lossWeights: lossWeights(task.lossWeighting, labels, scores, step) }),
     visFeats: await gather(samples, source, positions),
     boxes: new Float32Array(samples.length * positions * 4),
   }

@@ -14,7 +14,7 @@ import {
   strip,
 } from '../metrics/index.js'
 import { pythonJson } from './submission.js'
-import type { Task } from './task.js'
+import type { Classes, Task } from './task.js'
 
 /** In percent, of answers and labels. */
 type Metric = (answers: readonly string[], labels: readonly string[]) => number
@@ -107,6 +107,22 @@ export interface GlueTask extends Task<TextSample> {
   metricsOf(answers: readonly string[], labels: readonly string[]): Readonly<Record<string, number>>
 }
 
+/** How a classifier's logits are read. */
+type Reading = Pick<Classes, 'labels' | 'answer'> & { inWords(answer: string): string }
+
+/** The class of the largest logit, by its number. */
+const oneOf = (names: readonly string[]): Reading => ({
+  labels: names.length,
+  answer: (logits) => String(logits.indexOf(Math.max(...logits))),
+  inWords: (answer) => names[Number(answer)]!,
+})
+
+const aNumber: Reading = {
+  labels: 1,
+  answer: ([score]) => String(score),
+  inWords: (answer) => Number(answer).toFixed(2),
+}
+
 const scoreLabels = Array.from({ length: 26 }, (_, i) => (i * 0.2).toFixed(1))
 
 export const glue: readonly GlueTask[] = rows.map(({ name, summary, parts, classes, ...row }) => {
@@ -117,7 +133,14 @@ export const glue: readonly GlueTask[] = rows.map(({ name, summary, parts, class
     const average = each.reduce((sum, [, value]) => sum + value, 0) / each.length
     return { ...Object.fromEntries(each), average_metrics: average }
   }
-  return {
+  const scoreWith =
+    (textOf: (label: number) => string): Task<TextSample>['score'] =>
+    (samples, answers) => {
+      const labels = samples.flatMap(({ label }) => (label === undefined ? [] : [textOf(label)]))
+      if (labels.length < samples.length) return []
+      return scoreTable(metricsOf(answers.map(strip), labels), samples.length)
+    }
+  const task: GlueTask = {
     ...{ name, summary, variant: 'text', noun: 'text', prompt: `${name} `, longestTarget: said, metricsOf },
     maxInputLength: 128,
     lossWeighting: 'tokens',
@@ -128,11 +151,7 @@ export const glue: readonly GlueTask[] = rows.map(({ name, summary, parts, class
         .join(' '),
     target: ({ label }) =>
       label === undefined ? { text: '', score: 0 } : { text: targetText(label), score: 1 },
-    score: (samples, answers) => {
-      const labels = samples.flatMap(({ label }) => (label === undefined ? [] : [targetText(label)]))
-      if (labels.length < samples.length) return []
-      return scoreTable(metricsOf(answers.map(strip), labels), samples.length)
-    },
+    score: scoreWith(targetText),
     submission: (samples, answers) =>
       pythonJson(samples.map(({ index }, i) => ({ index, prediction: strip(answers[i]!) }))),
     samplesOf: ({ images, question, texts }) => {
@@ -149,6 +168,22 @@ export const glue: readonly GlueTask[] = rows.map(({ name, summary, parts, class
     },
     inWords: (answer) => (classes === 'scores' ? undefined : classes[said.indexOf(strip(answer))]) ?? answer,
     askedLike: Object.keys(parts).flatMap((part) => ['--text', part.toUpperCase()]),
+  }
+  const { labels, answer, inWords } = classes === 'scores' ? aNumber : oneOf(classes)
+  return {
+    ...task,
+    classified: {
+      ...task,
+      score: scoreWith(String), // a predicted score is not rounded, and neither is what it is compared with
+      inWords,
+      classes: {
+        ...{ labels, answer, label: ({ label }) => label ?? 0 },
+        source({ texts }) {
+          const [text, pair] = Object.keys(parts).map((part) => texts[part]!)
+          return pair === undefined ? { text: text! } : { text: text!, pair }
+        },
+      },
+    },
   }
 })
 

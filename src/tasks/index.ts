@@ -11,6 +11,7 @@ export {
   longestTarget,
   type SampleTokenizer,
   type SpecialIds,
+  sourceOf,
   stepTotals,
 } from './collate.js'
 export { type GlueTask, glue } from './glue.js'
@@ -21,7 +22,7 @@ export {
   type StepTotals,
 } from './lossWeights.js'
 export { epochOrder, targetRandom } from './order.js'
-export type { Asked, Target, Task } from './task.js'
+export type { Asked, Classes, Source, Target, Task } from './task.js'
 
 /** Every task that `--task` knows. */
 export const tasks = registry<Task>('task', [vqa, ...glue])

@@ -10,6 +10,24 @@ export interface Target {
   readonly score: number
 }
 
+/** What the encoder reads of a sample: a text, or two that belong together. */
+export interface Source {
+  readonly text: string
+  readonly pair?: string
+}
+
+/** How a classifier answers in place of words. */
+export interface Classes<S extends Sample = Sample> {
+  /** How many there are; 1: a number is predicted. */
+  readonly labels: number
+  /** The sample's texts as they are: no prompt, no words before them. */
+  source(sample: S): Source
+  /** The number of its class, or its number; 0 where that is secret. */
+  label(sample: S): number
+  /** @param logits [labels] */
+  answer(logits: Float32Array): string
+}
+
 /** What someone asks a trained run, by the options of `predict`. */
 export interface Asked {
   /** Files. */
@@ -62,4 +80,8 @@ export interface Task<S extends Sample = Sample> {
   inWords?(answer: string): string
   /** Options of `predict` as they may be typed. */
   readonly askedLike: readonly string[]
+  /** Absent: answers are words. */
+  readonly classes?: Classes<S>
+  /** This task under `--head classify`; absent: there is no such thing. */
+  readonly classified?: Task<S> & { readonly classes: Classes<S> }
 }

@@ -12,8 +12,13 @@ export interface Tokenizer {
   /**
    * Ids with the special tokens that the tokenizer's post-processor adds (T5: pieces, `</s>`).
    * @param options.maxLength number of ids at most; pieces are cut at the end, special tokens stay
+   * @param options.pair a second text behind the first, joined as the post-processor does; where both are too long,
+   *   the longer is cut first
    */
-  encode(text: string, options?: { readonly maxLength?: number | undefined }): number[]
+  encode(
+    text: string,
+    options?: { readonly maxLength?: number | undefined; readonly pair?: string | undefined },
+  ): number[]
   /**
    * Text without special tokens (`<pad>`, `</s>`, `<unk>`, all `<extra_id_i>` and `<vis_extra_id_i>`)
    * and without ids that the tokenizer has no token for (the paper's added rows, a label's −100), with
@@ -42,10 +47,10 @@ export function openTokenizer(path: string): Tokenizer {
   const configFile = join(dirname(file), 'tokenizer_config.json')
   const config = existsSync(configFile) ? readConfig(configFile) : {}
   let tokenizer: Library
-  let around: Around
+  let around: Record<'one' | 'two', Around>
   try {
     tokenizer = new HuggingFaceTokenizer(content, config)
-    around = specialsAround(tokenizer)
+    around = { one: aroundOne(tokenizer), two: aroundTwo(tokenizer) }
   } catch (error) {
     throw unusable(file, `is not a tokenizer that can be read (${oneLine(error)})`)
   }
@@ -57,10 +62,13 @@ export function openTokenizer(path: string): Tokenizer {
 
   return {
     vocabularySize: vocabulary.reduce((size, [, id]) => Math.max(size, id + 1), 0),
-    encode(text, { maxLength = Infinity } = {}) {
-      const pieces = tokenizer.encode(text, { add_special_tokens: false }).ids
-      const room = Math.max(0, maxLength - around.before.length - around.after.length)
-      return [...around.before, ...pieces.slice(0, room), ...around.after]
+    encode(text, { maxLength = Infinity, pair } = {}) {
+      const piecesOf = (part: string) => tokenizer.encode(part, { add_special_tokens: false }).ids
+      const { before, between, after } = pair === undefined ? around.one : around.two
+      const room = Math.max(0, maxLength - before.length - between.length - after.length)
+      const [first, second] = [piecesOf(text), pair === undefined ? [] : piecesOf(pair)]
+      const [ofFirst, ofSecond] = shares(first.length, second.length, room)
+      return [...before, ...first.slice(0, ofFirst), ...between, ...second.slice(0, ofSecond), ...after]
     },
     decode(ids) {
       const kept = [...ids].filter((id) => !skipped.has(id) && tokenizer.id_to_token(id) !== undefined)
@@ -77,24 +85,51 @@ export function openTokenizer(path: string): Tokenizer {
 /** What is used of the library. Its own declarations import each other without endings, which
  * NodeNext does not resolve: the compiler takes its class for `any`. */
 interface Library {
-  encode(text: string, options?: { add_special_tokens: boolean }): { readonly ids: readonly number[] }
+  encode(
+    text: string,
+    options?: { add_special_tokens?: boolean; text_pair?: string },
+  ): { readonly ids: readonly number[] }
   decode(ids: readonly number[], options: { clean_up_tokenization_spaces: boolean }): string
   token_to_id(token: string): number | undefined
   id_to_token(id: number): string | undefined
   get_vocab(): Map<string, number>
 }
 
-/** Ids of the special tokens that are put before and after the pieces of a text. */
+/** Ids of the special tokens that are put before, between and after the pieces of one text or two. */
 interface Around {
   readonly before: readonly number[]
+  readonly between: readonly number[]
   readonly after: readonly number[]
 }
 
-function specialsAround(tokenizer: Library): Around {
-  const pieces = tokenizer.encode('a', { add_special_tokens: false }).ids
-  const all = tokenizer.encode('a').ids
-  const start = all.findIndex((_, i) => pieces.every((piece, j) => all[i + j] === piece))
-  return { before: all.slice(0, start), after: all.slice(start + pieces.length) }
+const someText = 'a'
+
+function aroundOne(tokenizer: Library): Around {
+  const [before, after] = splitAt(tokenizer.encode(someText).ids, piecesOfSome(tokenizer))
+  return { before, between: [], after }
+}
+
+function aroundTwo(tokenizer: Library): Around {
+  const pieces = piecesOfSome(tokenizer)
+  const [before, rest] = splitAt(tokenizer.encode(someText, { text_pair: someText }).ids, pieces)
+  const [between, after] = splitAt(rest, pieces)
+  return { before, between, after }
+}
+
+const piecesOfSome = (tokenizer: Library) => tokenizer.encode(someText, { add_special_tokens: false }).ids
+
+/** What stands before the first of these pieces, and what behind them. */
+function splitAt(ids: readonly number[], pieces: readonly number[]): readonly [number[], number[]] {
+  const start = ids.findIndex((_, i) => pieces.every((piece, j) => ids[i + j] === piece))
+  return [ids.slice(0, start), ids.slice(start + pieces.length)]
+}
+
+/** How many pieces of two texts fit: one at a time goes from the longer, or the second of equal ones. */
+function shares(first: number, second: number, room: number): readonly [first: number, second: number] {
+  if (first + second <= room) return [first, second]
+  const half = Math.floor(room / 2)
+  if (Math.min(first, second) > half) return [room - half, half]
+  return first > second ? [room - second, second] : [first, room - first]
 }
 
 /** @param path the file or its folder @throws {UserError} it is missing */

@@ -14,6 +14,8 @@ export const configSchema = z.strictObject({
   /** Options of the method, by the names of its own table. */
   methodOptions: z.record(z.string(), z.unknown()),
   variant: z.enum(['vision', 'text']),
+  /** What answers: the decoder's language model in words, or a classifier over the encoder. */
+  head: z.enum(['lm', 'classify']),
   backbone: z.string(),
   tokenizer: z.string().nullable(),
   /** Null: the task has no pictures. */

@@ -34,9 +34,21 @@ export interface RunData {
   readonly features?: FeatureSource
 }
 
-/** The task of a run, without its prompt where the run has none. */
-export function taskOf({ task, taskPrompt }: Pick<TrainConfig, 'task' | 'taskPrompt'>): Task {
-  return taskPrompt ? tasks.get(task) : { ...tasks.get(task), prompt: '' }
+/**
+ * The task of a run, without its prompt where the run has none.
+ *
+ * @throws {UserError} no classifier can answer it
+ */
+export function taskOf({ task, taskPrompt, head }: Pick<TrainConfig, 'task' | 'taskPrompt' | 'head'>): Task {
+  const plain = tasks.get(task)
+  if (head === 'classify') {
+    if (plain.classified) return plain.classified
+    const others = tasks.entries.filter(({ classified }) => classified).map(({ name }) => name)
+    throw new UserError(
+      `--head classify: task ${task} is answered in words alone: leave it out, or use --task ${others.join(', ')}`,
+    )
+  }
+  return taskPrompt ? plain : { ...plain, prompt: '' }
 }
 
 export interface OpenDataOptions {
@@ -62,6 +74,7 @@ export async function openData(
     report({ kind: 'preparing', what, done, total })
   const { splits: all, pictures } = await openDataSet(config.dataset, {
     ...{ task: task.name, seed: config.seed, cache, onNote, onProgress },
+    ...(task.classes ? { official: true } : {}),
     ...(signal ? { signal } : {}),
   })
   const splits = Object.fromEntries(choose(Object.keys(all)).map((split) => [split, all[split]!]))
@@ -150,7 +163,7 @@ function remembering(tokenizer: Tokenizer): Tokenizer {
   return {
     ...tokenizer,
     encode(text, options) {
-      const key = `${options?.maxLength} ${text}`
+      const key = JSON.stringify([options?.maxLength, text, options?.pair])
       let ids = known.get(key)
       if (!ids) {
         ids = tokenizer.encode(text, options)

@@ -15,7 +15,7 @@ export interface StepPlace {
 
 /** Inputs of the encoder; pictures where the batch has any. */
 export function encoderFeeds(
-  batch: Omit<Batch, 'labels' | 'decoderInputIds' | 'lossWeights'>,
+  batch: Omit<Batch, 'labels' | 'decoderInputIds' | 'lossWeights' | 'labelValues'>,
   images = 1,
 ): Tensors {
   const { batch: rows, text, positions, featDim } = batch
@@ -40,6 +40,14 @@ export function encoderFeeds(
 /** Inputs of the gradient graph. */
 export function batchFeeds(batch: Batch, images = 1): Tensors {
   const target = [batch.batch, batch.target]
+  if (batch.labelValues) {
+    const rows = [batch.batch]
+    return {
+      ...encoderFeeds(batch, images),
+      labelValues: float32(rows, batch.labelValues),
+      lossWeights: float32(rows, batch.lossWeights),
+    }
+  }
   return {
     ...encoderFeeds(batch, images),
     decoderInputIds: int64(target, batch.decoderInputIds),

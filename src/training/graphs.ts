@@ -7,6 +7,7 @@ import { type VisualEmbeddingOptions, visualEmbedding } from '../../vl/index.js'
 import { UserError } from '../base/index.js'
 import {
   add,
+  cast,
   clamp,
   type Dim,
   input,
@@ -124,6 +125,12 @@ export function decodeGraph(spec: ModelSpec): BuiltGraph {
   return builtGraph({ logits: reshape(logits, batchAnd(spec.config.vocabSize)) }, build)
 }
 
+/** Inputs: those of the encoder. Output: `logits` [batch, labels]. */
+export function classifyGraph(spec: ModelSpec): BuiltGraph {
+  const started = start(spec)
+  return builtGraph({ logits: classified(spec, started) }, started.build)
+}
+
 const stateName = (name: string): string => `state/${name}`
 
 /** A sum of dimensions as a dimension of its own: `text + positions` → `text_positions`. */
@@ -175,14 +182,13 @@ function tokenLosses(spec: ModelSpec, started: Started): Losses {
 }
 
 /**
- * Inputs: those of the encoder, and `labels` int64 [batch]; with one label `labelValues` [batch], whose squared
- * distance is the loss.
+ * Inputs: those of the encoder, and `labelValues` [batch]: classes, or with one label numbers, whose squared distance
+ * is the loss.
  */
 function classifierLoss(spec: ModelSpec, started: Started): Losses {
-  const logits = classified(spec, started)
-  if (logits.shape[1] !== 1)
-    return { logits, tokenLoss: crossEntropy(logits, input('labels', ['batch'], 'int64')) }
-  return { logits, tokenLoss: square(sub(reshape(logits, ['batch']), input('labelValues', ['batch']))) }
+  const [logits, labels] = [classified(spec, started), input('labelValues', ['batch'])]
+  if (logits.shape[1] !== 1) return { logits, tokenLoss: crossEntropy(logits, cast(labels, 'int64')) }
+  return { logits, tokenLoss: square(sub(reshape(logits, ['batch']), labels)) }
 }
 
 /** −ln p of each label; logits [..., n], labels int64 [...]. */

@@ -1,12 +1,12 @@
-/** Answers of a model: the encoder once a batch, then the decoder greedily. */
+/** Answers of a model: the encoder once a batch, then the decoder greedily, or a classifier in its place. */
 import type { Sample } from '../../datasets/index.js'
-import type { Runtime, Session, Tensors } from '../runtime/index.js'
+import type { Runtime, Tensors } from '../runtime/index.js'
 import { encodeSample, targetRandom } from '../tasks/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import { collatePart, type RunData, type SpecialTokens } from './data.js'
 import { encoderFeeds, scalarFeeds } from './feeds.js'
 import { generateGreedy } from './generate.js'
-import { decodeGraph, encodeGraph, type ModelSpec } from './graphs.js'
+import { classifyGraph, decodeGraph, encodeGraph, type ModelSpec } from './graphs.js'
 import { openSession } from './weights.js'
 
 /** Samples that are answered at once: enough to fill two cores, little memory beside a training step's. */
@@ -19,21 +19,26 @@ export interface PredictorOptions {
   readonly threads?: number
 }
 
+/** What answers a batch. */
+interface Answering {
+  /** @param inputs the encoder's, and trained parameters. @returns an answer a row */
+  answer(inputs: Tensors, data: RunData): Promise<readonly string[]>
+  close(): void
+}
+
 /** Close it when done. */
 export class Predictor {
   readonly #spec: ModelSpec
-  readonly #encoder: Session
-  readonly #decoder: Session
+  readonly #answering: Answering
 
-  private constructor(spec: ModelSpec, encoder: Session, decoder: Session) {
+  private constructor(spec: ModelSpec, answering: Answering) {
     this.#spec = spec
-    this.#encoder = encoder
-    this.#decoder = decoder
+    this.#answering = answering
   }
 
-  static async create({ spec, weights, ...options }: PredictorOptions): Promise<Predictor> {
-    const encoder = await openSession(encodeGraph(spec), weights, options)
-    return new Predictor(spec, encoder, await openSession(decodeGraph(spec), weights, options))
+  static async create(options: PredictorOptions): Promise<Predictor> {
+    const { spec } = options
+    return new Predictor(spec, await (spec.classifier ? byClass(options) : inWords(options)))
   }
 
   /**
@@ -76,36 +81,63 @@ export class Predictor {
     values: Tensors,
     scalars: Readonly<Record<string, number>>,
   ) {
-    const { task, tokenizer } = data
-    const encoded = samples.map((sample) => encodeSample(task, sample, tokenizer, targetRandom(0, 0, 0)))
+    const encoded = samples.map((sample) =>
+      encodeSample(data.task, sample, data.tokenizer, targetRandom(0, 0, 0)),
+    )
     const batch = await collatePart(data, encoded, specialTokens(this.#spec), {
       samples: samples.length,
       tokens: 1,
     })
     const inputs = { ...encoderFeeds(batch), ...scalarFeeds(scalars) }
-    const { padTokenId, eosTokenId, decoderStartTokenId } = this.#spec.config
-    const { ids, width } = await generateGreedy(
-      { encoder: this.#encoder, decoder: this.#decoder },
-      { ...inputs, ...values },
-      {
-        maxLength: task.decode.maxLength,
-        startId: decoderStartTokenId,
-        eosId: eosTokenId,
-        padId: padTokenId,
-      },
-    )
+    const answers = await this.#answering.answer({ ...inputs, ...values }, data)
     for (const tensor of Object.values(inputs)) tensor.release()
-    return samples.map((_, row) =>
-      tokenizer.decode([...ids.subarray(row * width, (row + 1) * width)].map(Number)),
-    )
+    return answers
   }
 
   /** Idempotent. */
   close(): void {
-    this.#encoder.close()
-    this.#decoder.close()
+    this.#answering.close()
   }
 }
+
+async function inWords({ spec, weights, ...options }: PredictorOptions): Promise<Answering> {
+  const encoder = await openSession(encodeGraph(spec), weights, options)
+  const decoder = await openSession(decodeGraph(spec), weights, options)
+  const { padTokenId: padId, eosTokenId: eosId, decoderStartTokenId: startId } = spec.config
+  return {
+    async answer(inputs, { task, tokenizer }) {
+      const { maxLength } = task.decode
+      const { ids, width } = await generateGreedy({ encoder, decoder }, inputs, {
+        ...{ maxLength, startId, eosId, padId },
+      })
+      return rowsOf(ids, width).map((row) => tokenizer.decode([...row].map(Number)))
+    },
+    close() {
+      encoder.close()
+      decoder.close()
+    },
+  }
+}
+
+async function byClass({ spec, weights, ...options }: PredictorOptions): Promise<Answering> {
+  const session = await openSession(classifyGraph(spec), weights, options)
+  const { labels } = spec.classifier!
+  return {
+    async answer(inputs, { task }) {
+      const { logits } = await session.run(inputs)
+      const answers = rowsOf(logits!.floats, labels).map((row) => task.classes!.answer(row))
+      logits!.release()
+      return answers
+    },
+    close: () => session.close(),
+  }
+}
+
+const rowsOf = <T extends Float32Array | BigInt64Array>(values: T, width: number): T[] =>
+  Array.from(
+    { length: values.length / width },
+    (_, row) => values.subarray(row * width, (row + 1) * width) as T,
+  )
 
 /** The ids that shape a batch. */
 export function specialTokens({ config }: ModelSpec): SpecialTokens {

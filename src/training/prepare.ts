@@ -9,7 +9,8 @@ import { tasks } from '../tasks/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
 import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
-import type { ModelSpec } from './graphs.js'
+import { taskOf } from './data.js'
+import { type ModelSpec, modelParameters } from './graphs.js'
 import { defaultDataSet, defaultTask, presetFor } from './presets.js'
 import { findRun, readConfig } from './runFolder.js'
 
@@ -63,6 +64,7 @@ export function prepare(
   },
 ): Prepared {
   const { cache, runtime, onNote } = options
+  const { classes } = taskOf(config)
   const plain = openBackbone(config.backbone, { cache, seed: config.seed, onWrite: onNote })
   const tokenizerPath = config.tokenizer ?? plain.tokenizerFile
   if (!tokenizerPath) {
@@ -86,6 +88,7 @@ export function prepare(
   const spec: ModelSpec = {
     ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
     task: config.task,
+    ...(classes ? { classifier: { labels: classes.labels } } : {}),
     ...(encoder
       ? {
           vision: {
@@ -99,6 +102,7 @@ export function prepare(
       : {}),
   }
   checkLayers(config, spec)
+  if (spec.classifier) checkClassifier(spec, { backbone, tokenizer })
   return { backbone, spec, tokenizer, ...(encoder ? { encoder } : {}) }
 }
 
@@ -113,6 +117,37 @@ function visionOf({ task, vision, nBoxes, downsample }: TrainConfig): string | n
   const [extra] = set.find(([, value]) => value !== null) ?? []
   if (extra === undefined) return null
   throw new UserError(`--${extra} is for tasks about pictures, and ${task} is about text alone: leave it out`)
+}
+
+/** @throws {UserError} a classifier that can't be built, finds no end of a text, or is the backbone's for other classes */
+function checkClassifier(
+  spec: ModelSpec,
+  { backbone, tokenizer }: Pick<Prepared, 'backbone' | 'tokenizer'>,
+): void {
+  const { name, config, weights } = backbone
+  const parameters = modelParameters(spec)
+  if (!tokenizer.encode('').includes(config.eosTokenId)) {
+    throw new UserError(
+      `--head classify reads the end of a text, token ${config.eosTokenId} of ${name}, and the tokenizer puts none: ` +
+        "name the backbone's own with --tokenizer",
+    )
+  }
+  for (const { name: tensor, shape, trained } of parameters) {
+    if (!tensor.startsWith('classification_head.')) continue
+    const own = weights.tensors.get(tensor)
+    if (own && String(own.shape) !== String(shape)) {
+      throw new UserError(
+        `${name}: its classifier is for other classes: "${tensor}" is (${own.shape.join(', ')}), and the task ` +
+          `asks for (${shape.join(', ')}): take a backbone without classifier`,
+      )
+    }
+    if (!own && !trained) {
+      throw new UserError(
+        `method ${spec.method.name}: "freezeClassifier" leaves the classifier as the backbone has it, and ${name} has none: ` +
+          'leave it out',
+      )
+    }
+  }
 }
 
 /** Layers named in the method's options must be the backbone's, each named once. */

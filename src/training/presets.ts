@@ -12,6 +12,7 @@ const vision: TrainConfig = {
   method: 'lst',
   methodOptions: {},
   variant: 'vision',
+  head: 'lm',
   backbone: 'builtin',
   tokenizer: null,
   vision: 'builtin',

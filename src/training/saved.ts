@@ -4,21 +4,13 @@
  */
 import { createRequire } from 'node:module'
 import { UserError } from '../base/index.js'
-import type { PeftForm } from '../methods/index.js'
 import { architectureOf } from '../models/index.js'
 import type { HostTensor } from '../runtime/index.js'
 import { type Checkpoint, overlay, renamedBy, type TensorToWrite } from '../weights/index.js'
 import { type Backbone, backboneParameters } from './backbone.js'
 import type { CheckpointContent, LoadedCheckpoint, RunState } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
-import {
-  checkBackbone,
-  checkVocabulary,
-  type Description,
-  describe,
-  descriptionKey,
-  readDescription,
-} from './description.js'
+import { checkBackbone, checkVocabulary, describe, descriptionKey, readDescription } from './description.js'
 import { modelParameters, settingOf } from './graphs.js'
 import type { Prepared } from './prepare.js'
 import { checkFinite } from './sideInit/file.js'
@@ -47,11 +39,7 @@ export function checkpointContent(
     state: { ...state, counts: Object.fromEntries(counts) },
     ...(config.method === wholeMethod
       ? wholeContent(prepared, trained)
-      : adapterContent(
-          trained,
-          describe(config, prepared),
-          prepared.spec.method.peft?.(settingOf(prepared.spec)),
-        )),
+      : adapterContent(trained, config, prepared)),
     optimizer: [...tensors].map(([name, tensor]) => toWrite(name, tensor)),
   }
 }
@@ -66,11 +54,16 @@ function wholeContent({ spec, backbone }: Trained, trained: readonly TensorToWri
   }
 }
 
+/** PEFT's names of what a model is for. */
+const taskTypes: Readonly<Record<TrainConfig['head'], string>> = { lm: 'SEQ_2_SEQ_LM', classify: 'SEQ_CLS' }
+
 function adapterContent(
   trained: readonly TensorToWrite[],
-  description: Description,
-  peft: PeftForm | undefined,
+  config: TrainConfig,
+  prepared: Trained,
 ): ModelContent {
+  const description = describe(config, prepared)
+  const peft = prepared.spec.method.peft?.(settingOf(prepared.spec))
   if (!peft)
     return {
       weights: { file: adapterFiles.weights, tensors: trained },
@@ -92,7 +85,7 @@ function adapterContent(
       file: adapterFiles.config,
       json: {
         ...peft.fields([...layers]),
-        task_type: 'SEQ_2_SEQ_LM',
+        task_type: taskTypes[config.head],
         base_model_name_or_path: description.backbone.name,
         inference_mode: true,
       },

@@ -1,6 +1,6 @@
 /** What of a data set's texts a model will not see. */
 import type { Sample } from '../../datasets/index.js'
-import { longestTarget, type Task, targetRandom } from '../tasks/index.js'
+import { longestTarget, type Source, sourceOf, type Task, targetRandom } from '../tasks/index.js'
 import type { Tokenizer } from '../text/index.js'
 
 /**
@@ -9,33 +9,36 @@ import type { Tokenizer } from '../text/index.js'
  */
 export function textNotes(task: Task, samples: readonly Sample[], tokenizer: Tokenizer): string[] {
   const unspelt = new Set<string>()
-  const look = (noun: string, texts: readonly string[], maxLength: number): string[] => {
-    const cut = texts.filter((text) => {
-      for (const word of unspeltWords(text, maxLength, tokenizer)) unspelt.add(word)
-      return isCut(text, maxLength, tokenizer)
+  const look = (noun: string, sources: readonly Source[], maxLength: number): string[] => {
+    const cut = sources.filter((source) => {
+      for (const word of unspeltWords(source, maxLength, tokenizer)) unspelt.add(word)
+      return isCut(source, maxLength, tokenizer)
     })
-    return cut.length === 0 ? [] : [cutNote(noun, cut.length, texts.length, maxLength)]
+    return cut.length === 0 ? [] : [cutNote(noun, cut.length, sources.length, maxLength)]
   }
-  const texts = samples.map((sample) => task.prompt + task.text(sample))
-  const answers = samples.map((sample, index) => task.target(sample, targetRandom(0, 0, index)).text)
+  const sources = samples.map((sample) => sourceOf(task, sample))
+  const answers = task.classes
+    ? []
+    : samples.map((sample, index) => task.target(sample, targetRandom(0, 0, index)))
   const notes = [
-    ...look(task.noun, texts, task.maxInputLength),
+    ...look(task.noun, sources, task.maxInputLength),
     ...look('answer', answers, longestTarget(task, tokenizer)),
   ]
   return unspelt.size === 0 ? notes : [...notes, unspeltNote(unspelt)]
 }
 
 /** As a run encodes it first, so that a tokenizer that remembers has it. */
-function isCut(text: string, maxLength: number, tokenizer: Tokenizer): boolean {
+function isCut({ text, pair }: Source, maxLength: number, tokenizer: Tokenizer): boolean {
   return (
-    tokenizer.encode(text, { maxLength }).length === maxLength && tokenizer.encode(text).length > maxLength
+    tokenizer.encode(text, { maxLength, pair }).length === maxLength &&
+    tokenizer.encode(text, { pair }).length > maxLength
   )
 }
 
-function unspeltWords(text: string, maxLength: number, tokenizer: Tokenizer): readonly string[] {
+function unspeltWords({ text, pair }: Source, maxLength: number, tokenizer: Tokenizer): readonly string[] {
   const unknown = tokenizer.idOf('<unk>')
-  if (unknown === undefined || !tokenizer.encode(text, { maxLength }).includes(unknown)) return []
-  return text.split(/\s+/).filter((word) => tokenizer.encode(word).includes(unknown))
+  if (unknown === undefined || !tokenizer.encode(text, { maxLength, pair }).includes(unknown)) return []
+  return `${text} ${pair ?? ''}`.split(/\s+/).filter((word) => tokenizer.encode(word).includes(unknown))
 }
 
 function cutNote(noun: string, cut: number, all: number, maxLength: number): string {

@@ -1,6 +1,6 @@
 /** A case of a classifier over an encoder in training. */
 import { UserError } from '../base/index.js'
-import { float32, int64, type Tensors } from '../runtime/index.js'
+import { float32, type Tensors } from '../runtime/index.js'
 import { encoderFeeds } from '../training/index.js'
 import { checkInputs, readBatch } from './batch.js'
 import { type RecordedCase, readValues } from './case.js'
@@ -31,13 +31,10 @@ export function readClassifierSubject(recorded: RecordedCase, { accumulate }: Tr
   }
 }
 
-/** Classes, or numbers where one label is predicted. */
+/** Classes, or numbers where one is predicted. */
 function labelFeeds({ inputs }: RecordedCase, batch: number): () => Tensors {
   const { shape, data } = readValues(inputs, 'labels')
   if (String(shape) !== String([batch]))
     throw new UserError(`in/labels is (${shape.join(', ')}): give one a row`)
-  return () =>
-    data instanceof BigInt64Array
-      ? { labels: int64([batch], data) }
-      : { labelValues: float32([batch], Float32Array.from(data as Float32Array)) }
+  return () => ({ labelValues: float32([batch], Float32Array.from(data, Number)) })
 }

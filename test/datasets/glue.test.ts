@@ -22,6 +22,28 @@ afterEach(() => rmSync(root, { recursive: true }))
 const cola = (sentence: string, label = '1') => `gj04\t${label}\t\t${sentence}`
 const many = (count: number, row: (i: number) => string) => Array.from({ length: count }, (_, i) => row(i))
 
+test("whole official files to validate on, as the reference's classifiers do", async () => {
+  write('CoLA/train.tsv', ...many(3, (i) => cola(`train ${i}`)))
+  write('CoLA/dev.tsv', ...many(4, (i) => cola(`dev ${i}`)))
+  const header = 'index\tsentence1\tsentence2\tgold_label'
+  for (const file of ['train', 'dev_matched', 'dev_mismatched'])
+    write(`MNLI/${file}.tsv`, header, `0\t${file}\tb\tneutral`)
+  const textsOf = async (task: string) => {
+    const { splits } = await openDataSet(root, { task, seed: 1, official: true })
+    const all = Object.entries(splits as DataSet<TextSample>['splits'])
+    return Object.fromEntries(
+      all.map(([split, rows]) => [split, rows.map(({ texts }) => Object.values(texts)[0])]),
+    )
+  }
+  expect(await textsOf('cola')).toEqual({
+    train: ['train 0', 'train 1', 'train 2'],
+    validation: ['dev 0', 'dev 1', 'dev 2', 'dev 3'],
+  })
+  expect(await textsOf('mnli')).toEqual({
+    ...{ train: ['train'], validation: ['dev_matched'], mismatched: ['dev_mismatched'] },
+  })
+})
+
 describe('every task', () => {
   const pair = { sentence1: 'a', sentence2: 'b' }
   test.each<[string, string, readonly string[], TextSample]>([

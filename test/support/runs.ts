@@ -9,29 +9,54 @@ import { resolveConfig, train } from '../../src/training/index.js'
 import { writeTinyT5 } from './t5.js'
 
 const colours = ['red', 'green', 'blue', 'black']
-const special = ['<pad>', '</s>', '<unk>']
+
+interface TokenizerKind {
+  /** Special tokens by their ids. */
+  readonly special: readonly string[]
+  readonly post_processor: Readonly<Record<string, unknown>>
+}
+
+const end = { SpecialToken: { id: '</s>', type_id: 0 } }
+
+const t5Kind: TokenizerKind = {
+  special: ['<pad>', '</s>', '<unk>'],
+  post_processor: {
+    type: 'TemplateProcessing',
+    single: [{ Sequence: { id: 'A', type_id: 0 } }, end],
+    pair: [{ Sequence: { id: 'A', type_id: 0 } }, end, { Sequence: { id: 'B', type_id: 0 } }, end],
+    special_tokens: { '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] } },
+  },
+}
+
+/** `<s> a </s>`, and `<s> a </s> </s> b </s>`. */
+export const bartKind: TokenizerKind = {
+  special: ['<s>', '<pad>', '</s>', '<unk>'],
+  post_processor: {
+    ...{ type: 'RobertaProcessing', sep: ['</s>', 2], cls: ['<s>', 0] },
+    ...{ trim_offsets: true, add_prefix_space: false },
+  },
+}
+
 const words = ['vqa', ':', 'what', 'colour', 'is', 'this', '?', 'yes', 'no', ...colours]
 
-/** T5's kind of tokenizer, over a handful of words. */
-export function writeTokenizer(folder: string, known: readonly string[]): void {
+/** A tokenizer over a handful of words; T5's kind unless said otherwise. */
+export function writeTokenizer(
+  folder: string,
+  known: readonly string[],
+  { special, post_processor }: TokenizerKind = t5Kind,
+): void {
   const about = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
   const metaspace = { type: 'Metaspace', replacement: '▁', add_prefix_space: true }
-  const end = { SpecialToken: { id: '</s>', type_id: 0 } }
   const tokenizer = {
     version: '1.0',
     added_tokens: special.map((content, id) => ({ id, content, ...about })),
     normalizer: null,
     pre_tokenizer: metaspace,
-    post_processor: {
-      type: 'TemplateProcessing',
-      single: [{ Sequence: { id: 'A', type_id: 0 } }, end],
-      pair: [{ Sequence: { id: 'A', type_id: 0 } }, end, { Sequence: { id: 'B', type_id: 0 } }, end],
-      special_tokens: { '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] } },
-    },
+    post_processor,
     decoder: metaspace,
     model: {
       type: 'Unigram',
-      unk_id: 2,
+      unk_id: special.indexOf('<unk>'),
       vocab: [...special, ...known.map((word) => (/^[:?]$/.test(word) ? word : `▁${word}`))].map(
         (piece, id) => [piece, -id],
       ),

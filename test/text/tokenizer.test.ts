@@ -21,6 +21,34 @@ function recorded<T>(folder: string): T {
   return JSON.parse(readFileSync(shared(folder, 'recorded.json'), 'utf8')) as T
 }
 
+describe('a pair of texts', () => {
+  const tokenizer = openTokenizer(shared('data/bart-base'))
+  const [start, end] = [0, 2]
+  const [first, second] = ['They drank the pub.', 'A dog.'].map((text) => tokenizer.encode(text).slice(1, -1))
+  const encode = (maxLength?: number) =>
+    tokenizer.encode('They drank the pub.', { pair: 'A dog.', maxLength })
+
+  test('stands as BART wants it', () => {
+    expect(encode()).toEqual([start, ...first!, end, end, ...second!, end])
+  })
+
+  test('loses what is too much from the longer, and from the second of equal ones', () => {
+    const [long, short] = [first!.length, second!.length]
+    const cut = (a: number, b: number) => [
+      start,
+      ...first!.slice(0, a),
+      end,
+      end,
+      ...second!.slice(0, b),
+      end,
+    ]
+    expect(encode(long + short + 3)).toEqual(cut(long - 1, short))
+    expect(encode(2 * short + 4)).toEqual(cut(short, short))
+    expect(encode(2 * short + 3)).toEqual(cut(short, short - 1))
+    expect(encode(5)).toEqual(cut(1, 0))
+  })
+})
+
 describe("T5's tokenizer gives what was recorded from Hugging Face's", () => {
   const tokenizer = openTokenizer(shared('data/flan-t5-small'))
   const { cases } = recorded<{ cases: Case[] }>('data/flan-t5-small')

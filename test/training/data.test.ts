@@ -51,7 +51,7 @@ test('all rows of a step are as long as its longest, which changes neither mask 
 test("texts begin with the task's name unless a run says otherwise", () => {
   const sample = { index: 0, texts: { sentence: 'a' }, label: 1 }
   const inputOf = (taskPrompt: boolean) => {
-    const task = taskOf({ task: 'cola', taskPrompt })
+    const task = taskOf({ task: 'cola', taskPrompt, head: 'lm' })
     const text = { task, splits: { train: [sample] }, tokenizer }
     const [encoded] = encodeStep(text, [0], draw, special)
     return String.fromCharCode(...encoded!.inputIds.slice(0, -1))

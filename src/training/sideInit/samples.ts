@@ -26,7 +26,7 @@ export async function fisherSamples(
 ): Promise<readonly EncodedSample[]> {
   const { cache, report, signal } = options
   const { dataset, seed } = config
-  const task = taskOf(config)
+  const task = taskOf({ ...config, head: 'lm' }) // importance is the language model's, whatever answers
   const { splits } = await openDataSet(dataset, {
     ...{ task: task.name, seed, cache, signal },
     onNote: (text) => report({ kind: 'note', text }),
