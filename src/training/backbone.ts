@@ -4,8 +4,9 @@
  * written, once, into the cache.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { humanBytes, packageFolder, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
 import {
@@ -177,4 +178,30 @@ function continued(
   initialise(result, initializer, tableSeed, name)
   result.set(values.subarray(0, result.length))
   return result
+}
+
+/**
+ * What presets may know a backbone by, from its configuration alone: its `model_type`, and the published size that it
+ * has. None where it can't be read: opening it says why.
+ */
+export function presetNames(name: string): readonly string[] {
+  const config = plainConfig(name)
+  if (!config) return []
+  const { vocabSize: _, ...shape } = config
+  const size = architectures.entries.find((published) => {
+    const { vocabSize: __, ...other } = readBackboneConfig(published.config, published.name)
+    return isDeepStrictEqual(shape, other)
+  })
+  return [config.modelType, ...(size ? [size.name] : [])]
+}
+
+function plainConfig(name: string): BackboneConfig | undefined {
+  try {
+    if (name.startsWith(randomPrefix))
+      return readBackboneConfig(architectures.get(name.slice(randomPrefix.length)).config, name)
+    const file = join(backboneFolder(name), 'config.json')
+    return readBackboneConfig(JSON.parse(readFileSync(file, 'utf8')), file)
+  } catch {
+    return undefined
+  }
 }

@@ -7,11 +7,11 @@ import { architectureOf } from '../models/index.js'
 import type { Runtime } from '../runtime/index.js'
 import { tasks } from '../tasks/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
-import { type Backbone, openBackbone, withTokenRows } from './backbone.js'
+import { type Backbone, openBackbone, presetNames, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
 import { taskOf } from './data.js'
 import { type ModelSpec, modelParameters } from './graphs.js'
-import { defaultDataSet, defaultTask, presetFor } from './presets.js'
+import { defaultBackbone, defaultDataSet, defaultTask, presetFor } from './presets.js'
 import { findRun, readConfig } from './runFolder.js'
 
 export interface Prepared {
@@ -36,8 +36,13 @@ export function resolveConfig(over: readonly PartialConfig[], resume?: string | 
     layers.findLast((layer) => layer[field] !== undefined)?.[field]
   const task = tasks.get(said('task') ?? defaultTask)
   const method = methods.get(said('method') ?? 'lst').name
-  const layout = findReader(said('dataset') ?? defaultDataSet, task.name)?.name
-  return mergeConfig(presetFor(task, method, layout), ...layers)
+  const preset = presetFor(task, {
+    method,
+    head: said('head') ?? 'lm',
+    backbone: presetNames(said('backbone') ?? defaultBackbone),
+    dataSet: findReader(said('dataset') ?? defaultDataSet, task.name)?.name,
+  })
+  return mergeConfig(preset, ...layers)
 }
 
 /**

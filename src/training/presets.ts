@@ -5,6 +5,7 @@ import type { TrainConfig } from './config.js'
 /** What is trained where nothing is said, and on what. */
 export const defaultTask = 'vqa'
 export const defaultDataSet = 'builtin'
+export const defaultBackbone = 'builtin'
 
 /** The paper's settings for vision and language, for one task alone. */
 const vision: TrainConfig = {
@@ -13,7 +14,7 @@ const vision: TrainConfig = {
   methodOptions: {},
   variant: 'vision',
   head: 'lm',
-  backbone: 'builtin',
+  backbone: defaultBackbone,
   tokenizer: null,
   vision: 'builtin',
   imageFit: 'squash',
@@ -59,43 +60,102 @@ const text: TrainConfig = {
 
 type Settings = Partial<TrainConfig>
 
-/** The paper's settings in either of its code bases, and what each method has of its own in its scripts. */
-const papers: Readonly<
-  Record<
-    Task['variant'],
-    { readonly settings: TrainConfig; readonly byMethod: Readonly<Record<string, Settings>> }
-  >
-> = {
-  vision: {
-    settings: vision,
-    byMethod: {
-      lst: { methodOptions: { reductionFactor: 4 } },
-      full: { learningRate: 1e-4, weightDecay: 0.01 },
-      adapter: { learningRate: 3e-4, weightDecay: 0.01, methodOptions: { reductionFactor: 4 } },
-      lora: { learningRate: 3e-4, weightDecay: 0.01, methodOptions: { rank: 150, alpha: 32 } },
-      bitfit: { learningRate: 3e-3, weightDecay: 0.01 },
-      prompt: {
-        ...{ learningRate: 3e-3, weightDecay: 0.01 },
-        methodOptions: { promptLength: 40, promptWidth: 800 },
-      },
-    },
-  },
-  text: {
-    settings: text,
-    byMethod: {
-      lst: { methodOptions: { reductionFactor: 8 } },
-      full: { learningRate: 3e-4 },
-      adapter: { learningRate: 3e-4, taskPrompt: false },
-      lora: { learningRate: 3e-4 },
-      bitfit: { learningRate: 3e-4 },
-      prompt: { learningRate: 0.3, accumulate: 2 },
+/** What a preset depends on: rows of each table apply by these names. */
+interface About {
+  readonly method: readonly string[]
+  readonly task: readonly string[]
+  readonly head: readonly string[]
+  /** Its `model_type`, and what its size is called where that is a published one. */
+  readonly backbone: readonly string[]
+}
+
+/** Settings, and over them those of a method, a task, a backbone, a head, in the order that they stand in. */
+interface Rows {
+  readonly settings?: Settings
+  readonly by?: { readonly [K in keyof About]?: Readonly<Record<string, Rows>> }
+}
+
+const row = (settings: Settings): Rows => ({ settings })
+const rate = (learningRate: number, more: Settings = {}): Rows => row({ learningRate, ...more })
+const ladder = (methodOptions: TrainConfig['methodOptions']): Rows => ({
+  by: { method: { lst: row({ methodOptions }) } },
+})
+
+/** The ladder's layers in both stacks. */
+const sideLayers = (...layers: readonly number[]) =>
+  ladder({ encoderSideLayers: layers, decoderSideLayers: layers })
+
+/** GLUE's large tasks are seen half as often. */
+const large = row({ epochs: 10 })
+
+/** A ladder beside BART's encoder, under a classifier. */
+const classified = (learningRate: number): Rows => ({ by: { method: { lst: rate(learningRate) } } })
+
+/** Options of BART's scripts, which are those of adapters in vision and language (Sung et al. 2022, VL-Adapter). */
+const visionBart: Rows = {
+  settings: { batchSize: 500 },
+  by: {
+    method: {
+      full: row({ taskPrompt: false }),
+      adapter: rate(1e-3, { methodOptions: { reductionFactor: 8 } }),
+      lora: rate(1e-3, { methodOptions: { rank: 128 } }),
+      prompt: rate(1e-3),
     },
   },
 }
 
-/** GLUE's large tasks are seen half as often. */
-const large: Settings = { epochs: 10 }
-const byTask: Readonly<Record<string, Settings>> = { sst2: large, qqp: large, mnli: large, qnli: large }
+/**
+ * The paper's settings in either of its code bases, and what its scripts have of their own. Initial side weights are
+ * not among them: measuring Fisher importance takes the memory of full fine-tuning before the first step.
+ */
+const papers: Readonly<Record<Task['variant'], Rows & { readonly settings: TrainConfig }>> = {
+  vision: {
+    settings: vision,
+    by: {
+      method: {
+        lst: row({ methodOptions: { reductionFactor: 4 } }),
+        full: rate(1e-4, { weightDecay: 0.01 }),
+        adapter: rate(3e-4, { weightDecay: 0.01, methodOptions: { reductionFactor: 4 } }),
+        lora: rate(3e-4, { weightDecay: 0.01, methodOptions: { rank: 150, alpha: 32 } }),
+        bitfit: rate(3e-3, { weightDecay: 0.01 }),
+        prompt: rate(3e-3, { weightDecay: 0.01, methodOptions: { promptLength: 40, promptWidth: 800 } }),
+      },
+      backbone: { bart: visionBart },
+    },
+  },
+  text: {
+    settings: text,
+    by: {
+      task: { sst2: large, qqp: large, mnli: large, qnli: large },
+      method: {
+        lst: row({ methodOptions: { reductionFactor: 8 } }),
+        full: rate(3e-4),
+        adapter: rate(3e-4, { taskPrompt: false, methodOptions: { reductionFactor: 16 } }),
+        lora: rate(3e-4, { methodOptions: { rank: 32, alpha: 32 } }),
+        bitfit: rate(3e-4),
+        prompt: rate(0.3, { accumulate: 2, methodOptions: { promptLength: 100 } }),
+      },
+      backbone: {
+        't5-base': sideLayers(1, 2, 3, 5, 6, 7, 9, 10, 11),
+        't5-large': sideLayers(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23),
+        't5-3b': sideLayers(23),
+      },
+      head: {
+        classify: {
+          settings: { epochs: 10 },
+          by: {
+            task: {
+              cola: classified(1e-3),
+              qnli: classified(1e-3),
+              mnli: classified(3e-4),
+              qqp: classified(3e-4),
+            },
+          },
+        },
+      },
+    },
+  },
+}
 
 /** For small models and small data: many small steps. */
 const small: Settings = {
@@ -109,44 +169,49 @@ const small: Settings = {
 }
 const smallLadder = { reductionFactor: 2, tapNorm: true, gateImageRows: false }
 
-/** Settings that a data set's layout brings, by the layout's name: for all methods, and options of single ones. */
-const byDataSet: Readonly<
-  Record<
-    string,
-    {
-      readonly settings: Settings
-      readonly methodOptions?: Readonly<Record<string, Settings['methodOptions']>>
-    }
-  >
-> = {
+/** What a data set's layout brings, by the layout's name; its rates are for all methods. */
+const byDataSet: Readonly<Record<string, Rows>> = {
   builtin: {
     settings: { ...small, learningRate: 7e-4, epochs: 5, downsample: true, nBoxes: 16 },
-    methodOptions: { lst: smallLadder },
+    ...ladder(smallLadder),
   },
-  'text-jsonl': { settings: { ...small, epochs: 20 } },
-  jsonl: { settings: { ...small, epochs: 20 }, methodOptions: { lst: smallLadder } },
+  'text-jsonl': row({ ...small, epochs: 20 }),
+  jsonl: { settings: { ...small, epochs: 20 }, ...ladder(smallLadder) },
   'easy-vqa': {
     settings: { ...small, epochs: 6, batchSize: 64, learningRate: 3e-3 },
-    methodOptions: { lst: { ...smallLadder, reductionFactor: 4 } },
+    ...ladder({ ...smallLadder, reductionFactor: 4 }),
   },
 }
 
 /**
- * The paper's settings for the task, over them the method's, over them the data set's.
+ * The paper's settings, over them those of its scripts, over them the data set's.
  *
- * @param method whose options the preset is for
- * @param dataSet name of the data set's layout, where it is known
+ * @param about.backbone names that its rows may have
+ * @param about.dataSet name of the data set's layout, where it is known
  */
 export function presetFor(
   { name: task, variant }: Task,
-  method: string,
-  dataSet: string | undefined,
+  about: {
+    readonly method: string
+    readonly head?: TrainConfig['head']
+    readonly backbone?: readonly string[]
+    readonly dataSet?: string | undefined
+  },
 ): TrainConfig {
-  const { settings, byMethod } = papers[variant]
+  const { method, head = 'lm', backbone = [], dataSet } = about
+  const { settings, ...rows } = papers[variant]
+  const names: About = { method: [method], task: [task], head: [head], backbone }
   const own = dataSet === undefined ? undefined : byDataSet[dataSet]
-  const options = own?.methodOptions?.[method]
-  return {
-    ...{ ...settings, ...byTask[task], ...byMethod[method], ...own?.settings, task, method },
-    ...(options ? { methodOptions: options } : {}),
-  }
+  const over = [...settingsOf(rows, names), ...(own ? settingsOf(own, names) : [])]
+  const merged: TrainConfig = Object.assign({}, settings, ...over)
+  const methodOptions = Object.assign({}, ...over.map((layer) => layer.methodOptions))
+  return { ...merged, methodOptions, task, method, head }
+}
+
+/** The settings of the rows that apply; later ones win. */
+function settingsOf({ settings, by = {} }: Rows, names: About): readonly Settings[] {
+  const inner = Object.entries(by).flatMap(([kind, table]) =>
+    names[kind as keyof About].flatMap((name) => (table[name] ? settingsOf(table[name], names) : [])),
+  )
+  return settings ? [settings, ...inner] : inner
 }

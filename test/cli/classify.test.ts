@@ -1,5 +1,5 @@
 /** `--head classify`: texts sorted by a classifier over BART's encoder, trained, scored again, asked. */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openSafetensors } from '../../src/weights/index.js'
@@ -106,6 +106,20 @@ test('a score is predicted as a number', async () => {
   const nouns = await ask('the dog', 'the cat')
   expect(nouns.out, nouns.err).toMatch(/^\d\.\d\d\n$/)
   expect(Number(nouns.out) - Number((await ask('the hears', 'the sees')).out)).toBeGreaterThan(3)
+})
+
+test("a frozen classifier must be the backbone's own, and for as many classes", async () => {
+  writeFileSync(join(folder, 'frozen.yaml'), 'method-options: {freezeClassifier: true}\n')
+  const frozen = await train('cola', 'refused', '--config', 'frozen.yaml', '--reduction', '2')
+  expect({ ...frozen, err: frozen.err.trimEnd().split('\n').at(-1) }).toEqual({
+    ...{ code: 2, out: '' },
+    err: 'vl-lst: method lst: "freezeClassifier" leaves the classifier as the backbone has it, and bart has none: leave it out',
+  })
+  const other = await train('stsb', 'refused', '--backbone', 'run/best', '--tokenizer', 'bart', ...settings)
+  expect(other.code, other.err).toBe(2)
+  expect(other.err.trimEnd().split('\n').at(-1)).toMatch(
+    /^vl-lst: run\/best: its classifier is for other classes: "classification_head\.out_proj\.weight" is \(2, 24\), /,
+  )
 })
 
 test.each([

@@ -37,13 +37,14 @@ describe.each(commands)('%s --help', (command) => {
 
 test('train --help groups the options of each method under its name', async () => {
   const { out } = await run(['train', '--help'])
-  expect(out).toMatch(/Method lst:\n {2}--reduction /)
-  expect(out).toMatch(/Method full:\n {2}--encoder-trainable-layers /)
+  expect(out).toMatch(/Method adapter, lst:\n {2}--reduction /)
+  expect(out).toMatch(/Method adapter, bitfit, full, lora:\n {2}--encoder-trainable-layers /)
+  expect(out).toMatch(/Method lora:\n {2}--rank /)
 })
 
 test('options that are not built yet are not offered', async () => {
   const { out } = await run(['train', '--help'])
-  expect(out).not.toMatch(/--(gpus|workers|device|share-devices|head|max-restarts)\b/)
+  expect(out).not.toMatch(/--(gpus|workers|device|share-devices|max-restarts)\b/)
 })
 
 test('completion prints a script, and the script is told commands and options', async () => {

@@ -84,16 +84,54 @@ describe('--print-config', () => {
     expect(await printed('--no-gate-image-rows')).toMatchObject({ 'gate-image-rows': false })
   })
 
-  test("another method has other options and the paper's rate for it", async () => {
+  test("another method has other options; the built-in world's rate is for all of them", async () => {
     const settings = await printed('--method', 'full', '--encoder-trainable-layers', 'none')
     expect(settings).toMatchObject({
       method: 'full',
-      'learning-rate': 0.0001,
+      'learning-rate': 0.0007,
       'encoder-trainable-layers': 'none',
       'decoder-trainable-layers': 'all',
       'method-options': {},
     })
     expect(settings).not.toHaveProperty('reduction')
+  })
+})
+
+describe("the paper's settings", () => {
+  const of = (...words: readonly string[]) => printed('--dataset', 'elsewhere', ...words)
+  const nine = [1, 2, 3, 5, 6, 7, 9, 10, 11]
+
+  test.each<[readonly string[], Record<string, unknown>]>([
+    [['--method', 'full'], { 'learning-rate': 1e-4, 'weight-decay': 0.01, 'batch-size': 300 }],
+    [
+      ['--method', 'adapter', '--backbone', 'random:bart-base'],
+      { 'learning-rate': 1e-3, 'weight-decay': 0.01, 'batch-size': 500, reduction: 8 },
+    ],
+    [
+      ['--method', 'lora', '--backbone', 'random:bart-base'],
+      { 'learning-rate': 1e-3, 'batch-size': 500, rank: 128 },
+    ],
+    [['--method', 'full', '--backbone', 'random:bart-base'], { 'learning-rate': 1e-4, 'task-prompt': false }],
+    [['--task', 'rte', '--method', 'lora'], { 'learning-rate': 3e-4, rank: 32 }],
+    [
+      ['--task', 'rte', '--method', 'prompt'],
+      { 'learning-rate': 0.3, accumulate: 2, 'batch-size': 100, 'prompt-length': 100 },
+    ],
+    [['--task', 'rte', '--method', 'adapter'], { reduction: 16, 'task-prompt': false }],
+    [
+      ['--task', 'rte', '--backbone', 'random:t5-base'],
+      { reduction: 8, 'encoder-side-layers': nine, 'decoder-side-layers': nine },
+    ],
+    [['--task', 'rte', '--backbone', 'random:t5-3b'], { 'encoder-side-layers': [23] }],
+    [['--task', 'rte', '--backbone', 'random:t5-small'], { 'encoder-side-layers': 'all' }],
+    [
+      ['--task', 'cola', '--backbone', 'random:bart-large', '--head', 'classify'],
+      { 'learning-rate': 1e-3, epochs: 10, reduction: 8, 'batch-size': 100 },
+    ],
+    [['--task', 'rte', '--head', 'classify'], { 'learning-rate': 3e-3, epochs: 10 }],
+    [['--task', 'cola', '--head', 'classify', '--method', 'full'], { 'learning-rate': 3e-4 }],
+  ])('%j', async (words, settings) => {
+    expect(await of(...words)).toMatchObject(settings)
   })
 })
 

@@ -19,7 +19,7 @@ const startOf = (totalSteps: number): TrainEvent => ({
   ...{
     kind: 'start',
     folder: 'runs/x',
-    config: mergeConfig(presetFor(tasks.get('vqa'), 'lst', undefined)),
+    config: mergeConfig(presetFor(tasks.get('vqa'), { method: 'lst' })),
     totalSteps,
     step: 0,
   },
