@@ -53,7 +53,7 @@ export function resolveConfig(over: readonly PartialConfig[], resume?: string | 
 export function paperConfig(...over: readonly PartialConfig[]): TrainConfig {
   const said = (field: 'task' | 'method') => over.findLast((layer) => layer[field] !== undefined)?.[field]
   const task = tasks.get(said('task') ?? defaultTask)
-  return mergeConfig(presetFor(task, methods.get(said('method') ?? 'lst').name, undefined), ...over)
+  return mergeConfig(presetFor(task, { method: methods.get(said('method') ?? 'lst').name }), ...over)
 }
 
 /** Rows of the token table that name the positions of a picture, behind the tokenizer's own (`<vis_extra_id_0…99>`). */
