@@ -89,10 +89,8 @@ describe.each(all)('%s on %s', (method, type) => {
     const whole = overlay(prepared.backbone.weights, weights)
     expect(await logitsOf(atRest(prepared.spec), whole)).toEqual(was.logits)
     expect(was.logits.every(Number.isFinite)).toBe(true)
-    const untrained = await logitsOf(
-      specOf(prepared.backbone.config, 'full', {}, { vision: false }),
-      prepared.backbone.weights,
-    )
+    const plain = specOf(prepared.backbone.config, 'full', {}, { vision: false })
+    const untrained = await logitsOf(atRest(plain), prepared.backbone.weights)
     expect(was.logits).not.toEqual(untrained)
     expect(digest(readFileSync(at(type, 'model.safetensors')))).toBe(before)
   })
