@@ -8,7 +8,7 @@ from transformers import AutoModelForSeq2SeqLM
 
 folder, faults = pathlib.Path(sys.argv[1]), 0
 for case in json.loads((folder / "cases.json").read_text()):
-    plain = AutoModelForSeq2SeqLM.from_pretrained(case["backbone"]).eval()
+    plain = AutoModelForSeq2SeqLM.from_pretrained(case["backbone"], dtype=torch.float32).eval()
     given = load_file(folder / case["tensors"])
     logits = given.pop("logits")
     with torch.no_grad():

@@ -4,13 +4,21 @@
  */
 import { createRequire } from 'node:module'
 import { UserError } from '../base/index.js'
+import type { PeftForm } from '../methods/index.js'
 import { architectureOf } from '../models/index.js'
 import type { HostTensor } from '../runtime/index.js'
 import { type Checkpoint, overlay, renamedBy, type TensorToWrite } from '../weights/index.js'
 import { type Backbone, backboneParameters } from './backbone.js'
 import type { CheckpointContent, LoadedCheckpoint, RunState } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
-import { checkBackbone, checkVocabulary, describe, descriptionKey, readDescription } from './description.js'
+import {
+  checkBackbone,
+  checkVocabulary,
+  type Description,
+  describe,
+  descriptionKey,
+  readDescription,
+} from './description.js'
 import { modelParameters, settingOf } from './graphs.js'
 import type { Prepared } from './prepare.js'
 import { checkFinite } from './sideInit/file.js'
@@ -39,7 +47,11 @@ export function checkpointContent(
     state: { ...state, counts: Object.fromEntries(counts) },
     ...(config.method === wholeMethod
       ? wholeContent(prepared, trained)
-      : adapterContent(trained, config, prepared)),
+      : adapterContent(
+          trained,
+          describe(config, prepared),
+          prepared.spec.method.peft?.(settingOf(prepared.spec)),
+        )),
     optimizer: [...tensors].map(([name, tensor]) => toWrite(name, tensor)),
   }
 }
@@ -54,16 +66,11 @@ function wholeContent({ spec, backbone }: Trained, trained: readonly TensorToWri
   }
 }
 
-/** PEFT's names of what a model is for. */
-const taskTypes: Readonly<Record<TrainConfig['head'], string>> = { lm: 'SEQ_2_SEQ_LM', classify: 'SEQ_CLS' }
-
 function adapterContent(
   trained: readonly TensorToWrite[],
-  config: TrainConfig,
-  prepared: Trained,
+  description: Description,
+  peft: PeftForm | undefined,
 ): ModelContent {
-  const description = describe(config, prepared)
-  const peft = prepared.spec.method.peft?.(settingOf(prepared.spec))
   if (!peft)
     return {
       weights: { file: adapterFiles.weights, tensors: trained },
@@ -85,7 +92,7 @@ function adapterContent(
       file: adapterFiles.config,
       json: {
         ...peft.fields([...layers]),
-        task_type: taskTypes[config.head],
+        task_type: 'SEQ_2_SEQ_LM',
         base_model_name_or_path: description.backbone.name,
         inference_mode: true,
       },

@@ -76,7 +76,7 @@ describe('classes', () => {
     expect(names).toContain('model.encoder.side_block.2.fc1.weight')
     expect(names).toContain('classification_head.dense.weight')
     const about = readFileSync(join(folder, 'ladder', 'best', 'adapter_config.json'), 'utf8')
-    expect(JSON.parse(about)).toMatchObject({ peft_type: 'LST', task_type: 'SEQ_CLS' })
+    expect(JSON.parse(about)).toMatchObject({ method: 'lst', task: 'cola' })
   })
 
   test('a run goes on as the classifier it was', async () => {

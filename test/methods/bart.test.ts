@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ancestors } from '../../src/graph/gradient.js'
 import { gradientName, placeOf } from '../../src/models/index.js'
-import { float32, int64, nativeRuntime } from '../../src/runtime/index.js'
+import { float32, nativeRuntime } from '../../src/runtime/index.js'
 import { encoderFeeds } from '../../src/training/feeds.js'
 import { gradientGraph, type ModelSpec, modelParameters } from '../../src/training/graphs.js'
 import { ParameterStore } from '../../src/training/parameters.js'
@@ -71,9 +71,7 @@ describe('a classifier', () => {
     try {
       return await session.run({
         ...encoderFeeds({ ...randomBatch(1), batch, text, positions: 0, inputIds, attentionMask }),
-        ...(labels === 1
-          ? { labelValues: float32([batch], Float32Array.of(0.5, -2)) }
-          : { labels: int64([batch], BigInt64Array.of(1n, 0n)) }),
+        labelValues: float32([batch], labels === 1 ? [0.5, -2] : [1, 0]),
         lossWeights: float32([batch], new Float32Array(batch).fill(1 / batch)),
         ...Object.fromEntries([...store.parameters].map(([name, { value }]) => [name, value])),
       })
