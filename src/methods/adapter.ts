@@ -17,7 +17,7 @@ import {
 } from '../models/index.js'
 import { joint } from './joint.js'
 import { defineMethod, type MethodSetting, weightsOfTask } from './method.js'
-import { addedLayers, isAdded, isVisual, mayTrain, trainableLayers } from './trainable.js'
+import { addedLayers, isAdded, isLayerNorm, isVisual, mayTrain, trainableLayers } from './trainable.js'
 
 const nonLinearities = { gelu_new: geluNew, swish, relu } as const
 
@@ -65,7 +65,7 @@ export const adapter = defineMethod<Options>({
     if (given.unfreezeHead && name === headName(config)) return true
     const { variant, unfreezeLayerNorms } = given
     const norms = unfreezeLayerNorms ?? !(variant === 'vision' && config.modelType === 't5')
-    return norms && /layer_?norm(_embedding)?\.(weight|bias)$/.test(name)
+    return norms && isLayerNorm(name)
   },
   sites(setting) {
     const { options: given, config } = setting

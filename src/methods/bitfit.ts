@@ -16,7 +16,7 @@ import {
 } from '../models/index.js'
 import { joint } from './joint.js'
 import { defineMethod } from './method.js'
-import { isVisual, mayTrain, trainableLayers } from './trainable.js'
+import { isLayerNorm, isVisual, mayTrain, trainableLayers } from './trainable.js'
 
 const options = z.strictObject({
   variant: z.enum(['vision', 'text']).default('vision'),
@@ -24,6 +24,8 @@ const options = z.strictObject({
   head: z.enum(['weight', 'bias', 'none']).default('bias'),
   /** New biases start at 0. The vision code draws those of attention and head at random. */
   zeroStart: z.boolean().default(false),
+  /** Train the backbone's norms whole, not their biases alone. The reference does not. */
+  unfreezeLayerNorms: z.boolean().default(false),
   ...trainableLayers,
 })
 
@@ -37,6 +39,7 @@ export const bitfit = defineMethod<Options>({
     if (!mayTrain(name, given)) return false
     if (name === headName(config)) return given.head === 'weight'
     if (name === 'lm_head.bias') return given.head !== 'none'
+    if (given.unfreezeLayerNorms && isLayerNorm(name)) return true
     return name.endsWith('.bias') || isVisual(name)
   },
   sites: ({ options: given }) => addedBiases(given),

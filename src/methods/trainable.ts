@@ -49,3 +49,6 @@ export function isAdded(
 
 /** Pictures enter by weights of their own, which train with every method. */
 export const isVisual = (name: string): boolean => name.includes('visual_embedding')
+
+/** Whether a weight is a norm's, T5's or BART's. */
+export const isLayerNorm = (name: string): boolean => /layer_?norm(_embedding)?\.(weight|bias)$/.test(name)

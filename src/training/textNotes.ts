@@ -38,7 +38,8 @@ function isCut({ text, pair }: Source, maxLength: number, tokenizer: Tokenizer):
 function unspeltWords({ text, pair }: Source, maxLength: number, tokenizer: Tokenizer): readonly string[] {
   const unknown = tokenizer.idOf('<unk>')
   if (unknown === undefined || !tokenizer.encode(text, { maxLength, pair }).includes(unknown)) return []
-  return `${text} ${pair ?? ''}`.split(/\s+/).filter((word) => tokenizer.encode(word).includes(unknown))
+  const words = `${text} ${pair ?? ''}`.split(/\s+/).filter((word) => word !== '')
+  return words.filter((word) => tokenizer.encode(word).includes(unknown))
 }
 
 function cutNote(noun: string, cut: number, all: number, maxLength: number): string {
