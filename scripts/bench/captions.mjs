@@ -5,12 +5,13 @@
  * The compact form of METEOR's data is made before anything is timed.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { gunzipSync } from 'node:zlib'
+import { writeResults } from './results.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const shared = process.env.VL_LST_SHARED ?? here('../../../shared')
@@ -121,11 +122,7 @@ export async function benchCaptions(words) {
     const commandLine = timeCommandLine(folder, segments, values['meteor-data'])
     for (const [name, seconds] of Object.entries(commandLine))
       process.stdout.write(`command line, 100 images, ${name}: ${seconds.toFixed(2)} s\n`)
-    mkdirSync(dirname(values.out), { recursive: true })
-    writeFileSync(
-      values.out,
-      `${JSON.stringify({ machine: `${cpus().length} × ${cpus()[0].model}`, rows, commandLine }, null, 2)}\n`,
-    )
+    writeResults(values.out, { machine: `${cpus().length} × ${cpus()[0].model}`, rows, commandLine })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

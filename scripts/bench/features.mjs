@@ -1,10 +1,10 @@
 /** Time of a vision encoder's features, ours and PyTorch's by turns: both are up at once, and never both at work. */
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { writeResults } from './results.mjs'
 import { Worker } from './worker.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -61,9 +61,7 @@ export async function benchFeatures(args) {
     difference: difference(passes.ours[0].first, passes.peer[0].first),
   }
   process.stdout.write(`${describe(result)}\n`)
-  mkdirSync(dirname(values.out), { recursive: true })
-  writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`)
-  process.stdout.write(`written: ${values.out}\n`)
+  writeResults(values.out, result)
 }
 
 const summary = (passes) => ({

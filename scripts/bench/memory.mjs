@@ -1,10 +1,10 @@
 /** Peak memory of training steps beside what `vl-lst estimate` tells. */
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { estimate, paperConfig } from '../../dist/src/training/index.js'
+import { compareEach, writeResults } from './results.mjs'
 import { shapes } from './shapes.mjs'
 import { Worker } from './worker.mjs'
 
@@ -27,21 +27,10 @@ export async function benchMemory(args) {
     },
   })
   const list = (name) => values[name].split(',')
-  const results = []
-  for (const shape of list('shapes')) {
-    for (const method of list('methods')) {
-      for (const dropout of list('dropout')) {
-        const result = await compare({ ...values, shape, method, dropout })
-        results.push(result)
-        process.stdout.write(`${describe(result)}\n`)
-      }
-    }
-  }
+  const each = { shape: list('shapes'), method: list('methods'), dropout: list('dropout') }
+  const results = await compareEach(each, (one) => compare({ ...values, ...one }), describe)
   const machine = { processor: cpus()[0].model, cores: cpus().length, memoryBytes: totalmem() }
-  mkdirSync(dirname(values.out), { recursive: true })
-  const date = new Date().toISOString()
-  writeFileSync(values.out, `${JSON.stringify({ date, machine, results }, null, 2)}\n`)
-  process.stdout.write(`written: ${values.out}\n`)
+  writeResults(values.out, { date: new Date().toISOString(), machine, results })
 }
 
 async function compare({ shape, method, dropout, threads, steps, cache }) {

@@ -1,10 +1,10 @@
 /** Time and memory of one training step, ours and PyTorch's by turns: both are up at once, and never both at work. */
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { compareEach, writeResults } from './results.mjs'
 import { Worker } from './worker.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -28,28 +28,15 @@ export async function benchStep(args) {
     },
   })
   const list = (name) => values[name].split(',')
-  const results = []
-  for (const shape of list('shapes')) {
-    for (const method of list('methods')) {
-      for (const dropout of list('dropout')) {
-        const result = await compare({ shape, method, dropout, ...values })
-        results.push(result)
-        process.stdout.write(`${describe(result)}\n`)
-      }
-    }
-  }
+  const each = { shape: list('shapes'), method: list('methods'), dropout: list('dropout') }
+  const results = await compareEach(each, (one) => compare({ ...values, ...one }), describe)
   const machine = {
     processor: cpus()[0].model,
     cores: cpus().length,
     memoryBytes: totalmem(),
     platform: process.platform,
   }
-  mkdirSync(dirname(values.out), { recursive: true })
-  writeFileSync(
-    values.out,
-    `${JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2)}\n`,
-  )
-  process.stdout.write(`written: ${values.out}\n`)
+  writeResults(values.out, { date: new Date().toISOString(), machine, results })
 }
 
 async function compare({ shape, method, dropout, threads, python, cache, pairs }) {

@@ -129,10 +129,7 @@ export function regionsOf(things, side, patches, count, random) {
     return {
       ...{ thing, place, patch: patchOf(thing, side, patches, random) },
       text: described(description, place, variedVoice(random)),
-      fits: (other) =>
-        other.place === place &&
-        matches(other.thing, description) &&
-        (description.colour === undefined || other.thing.tint === undefined),
+      fits: (other) => other.place === place && matches(wholeDescription(other.thing), description),
     }
   })
 }

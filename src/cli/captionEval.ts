@@ -17,11 +17,11 @@ import { meteorHelp, openMeteor } from 'coco-caption-eval-js/node'
 import type { Argv, CommandModule } from 'yargs'
 import { nearest, UserError } from '../base/index.js'
 import { meteorFolder } from '../metrics/index.js'
-import { cacheFolder, writeWhole } from '../weights/index.js'
+import { writeWhole } from '../weights/index.js'
 import { readCaptionFile } from './captionFiles.js'
 import { columns, count } from './format.js'
-import { choiceOf, type Typed, textOf } from './given.js'
-import { createProgress, type Progress } from './progress.js'
+import { cacheOf, choiceOf, type Typed, textOf } from './given.js'
+import { type Progress, progressOf } from './progress.js'
 import { type Streams, standardStreams } from './streams.js'
 
 export const captionEvalCommand: Pick<CommandModule, 'builder' | 'handler'> = {
@@ -79,7 +79,7 @@ function addOptions(program: Argv): Argv {
 
 function runCaptionEval(typed: Typed, streams: Streams): void {
   const json = typed.json === true
-  const progress = createProgress(streams, { json, quiet: typed.quiet === true })
+  const progress = progressOf(typed, streams)
   try {
     const evaluation = evaluate(typed, progress)
     const file = textOf(typed, 'per-image', 'a file')
@@ -123,7 +123,7 @@ function readImages(typed: Typed): CocoImage[] {
 }
 
 function openTables(typed: Typed, progress: Progress): MeteorTables | undefined {
-  const cache = cacheFolder(textOf(typed, 'cache', 'a path'))
+  const cache = cacheOf(typed)
   const folder = meteorFolder(cache, textOf(typed, 'meteor-data', 'a folder'))
   if (folder === undefined) return undefined
   const onMake = () => progress.note("making METEOR's compact tables, once")

@@ -5,7 +5,7 @@ import { type Conversion, type ConvertOptions, convert } from '../weights/index.
 import { StoppedRun } from './errors.js'
 import { count } from './format.js'
 import { type Typed, textOf } from './given.js'
-import { createProgress } from './progress.js'
+import { progressOf } from './progress.js'
 import { type Streams, standardStreams } from './streams.js'
 
 export const convertCommand: Pick<CommandModule, 'builder' | 'handler'> = {
@@ -42,7 +42,7 @@ function addOptions(program: Argv): Argv {
 
 function runConvert(typed: Typed, streams: Streams): void {
   const json = typed.json === true
-  const progress = createProgress(streams, { json, quiet: typed.quiet === true })
+  const progress = progressOf(typed, streams)
   let begun = false
   try {
     const result = convert(String(typed.input), {

@@ -6,7 +6,7 @@ import { tasks } from '../tasks/index.js'
 import { type Estimate, estimate, paperConfig, type TrainConfig } from '../training/index.js'
 import { readConfigFile } from './configFile.js'
 import { columns, count } from './format.js'
-import { choiceOf, countOf, type Typed, textOf } from './given.js'
+import { choiceOf, countOf, lastOf, type Typed, textOf } from './given.js'
 import { commandLine, fileAt, settingsLayer } from './settings.js'
 import { type Streams, standardStreams } from './streams.js'
 import { configRows, methodRows, methodsWith, type OptionField, yargsOption } from './trainOptions.js'
@@ -91,7 +91,7 @@ function runEstimate(typed: Typed, streams: Streams): void {
 
 /** The paper's settings, under what was said. */
 function configOf(typed: Typed): TrainConfig {
-  const last = Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, [value].flat().at(-1)]))
+  const last = lastOf(typed)
   const path = textOf(typed, 'config', 'a path')
   const file = path === undefined ? {} : readConfigFile(path)
   const method = methods.get(String(last.method ?? file.method ?? 'lst')).name

@@ -1,11 +1,10 @@
 /** `vl-lst evaluate` */
 import type { Argv, CommandModule } from 'yargs'
 import { evaluate } from '../training/index.js'
-import { cacheFolder } from '../weights/index.js'
 import { checkpointOf, checkpointOption } from './checkpoints.js'
 import { StoppedRun } from './errors.js'
-import { type Typed, textOf, threadsOf } from './given.js'
-import { createProgress } from './progress.js'
+import { cacheOf, type Typed, textOf, threadsOf } from './given.js'
+import { progressOf } from './progress.js'
 import { type Streams, standardStreams } from './streams.js'
 
 export const evaluateCommand: Pick<CommandModule, 'builder' | 'handler'> = {
@@ -34,7 +33,7 @@ function addOptions(program: Argv): Argv {
 }
 
 async function runEvaluate(typed: Typed, streams: Streams): Promise<void> {
-  const progress = createProgress(streams, { json: typed.json === true, quiet: typed.quiet === true })
+  const progress = progressOf(typed, streams)
   const [split, threads] = [textOf(typed, 'split', 'the name of a split'), threadsOf(typed)]
   let begun = false
   try {
@@ -42,7 +41,7 @@ async function runEvaluate(typed: Typed, streams: Streams): Promise<void> {
       ...(split === undefined ? {} : { split }),
       ...(threads === undefined ? {} : { threads }),
       ...checkpointOf(typed),
-      cache: cacheFolder(textOf(typed, 'cache', 'a path')),
+      cache: cacheOf(typed),
       onNote: (text) => progress.report({ kind: 'note', text }),
       report: (event) => {
         begun = true

@@ -1,5 +1,6 @@
 /** What was typed for a command without settings of its own, option by option. */
 import { UserError } from '../base/index.js'
+import { cacheFolder } from '../weights/index.js'
 import { kinds } from './kinds.js'
 
 export type Typed = Readonly<Record<string, unknown>>
@@ -35,5 +36,18 @@ export function countOf(typed: Typed, option: string): number | undefined {
   if (Number.isInteger(count) && Number(count) >= 1) return Number(count)
   throw new UserError(`--${option} ${text}: give ${wants}`)
 }
+
+/** Every option as it was given last; `_`, what was typed without one, stays whole. */
+export function lastOf(typed: Typed): Typed {
+  return Object.fromEntries(
+    Object.entries(typed).map(([name, value]) => [
+      name,
+      Array.isArray(value) && name !== '_' ? value.at(-1) : value,
+    ]),
+  )
+}
+
+/** The folder for what can be made again. */
+export const cacheOf = (typed: Typed): string => cacheFolder(textOf(typed, 'cache', 'a path'))
 
 export const threadsOf = (typed: Typed): number | undefined => countOf(typed, 'threads')

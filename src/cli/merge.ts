@@ -2,11 +2,10 @@
 import type { Argv, CommandModule } from 'yargs'
 import { UserError } from '../base/index.js'
 import { type Merged, merge } from '../training/index.js'
-import { cacheFolder } from '../weights/index.js'
 import { checkpointOf, checkpointOption } from './checkpoints.js'
 import { shellCommand } from './format.js'
-import { type Typed, textOf } from './given.js'
-import { createProgress } from './progress.js'
+import { cacheOf, type Typed, textOf } from './given.js'
+import { progressOf } from './progress.js'
 import { type Streams, standardStreams } from './streams.js'
 
 export const mergeCommand: Pick<CommandModule, 'builder' | 'handler'> = {
@@ -36,11 +35,11 @@ function runMerge(typed: Typed, streams: Streams): void {
   const output = textOf(typed, 'output', 'a folder')
   if (output === undefined)
     throw new UserError('--output is missing: name the folder to write, such as -o merged')
-  const progress = createProgress(streams, { json: typed.json === true, quiet: typed.quiet === true })
+  const progress = progressOf(typed, streams)
   try {
     const merged = merge(String(typed.run), output, {
       ...checkpointOf(typed),
-      cache: cacheFolder(textOf(typed, 'cache', 'a path')),
+      cache: cacheOf(typed),
       onNote: (text) => progress.report({ kind: 'note', text }),
     })
     progress.end()

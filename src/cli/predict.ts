@@ -1,10 +1,9 @@
 /** `vl-lst predict` */
 import type { Argv, CommandModule } from 'yargs'
 import { findImages, type Predicted, predict } from '../training/index.js'
-import { cacheFolder } from '../weights/index.js'
 import { checkpointOf, checkpointOption } from './checkpoints.js'
 import { exitCodes } from './errors.js'
-import { type Typed, textOf, threadsOf } from './given.js'
+import { cacheOf, type Typed, textOf, threadsOf } from './given.js'
 import { type Streams, standardStreams } from './streams.js'
 
 export const predictCommand: Pick<CommandModule, 'builder' | 'handler'> = {
@@ -51,7 +50,7 @@ async function runPredict(typed: Typed, { out, err }: Streams): Promise<void> {
     asked: { images, texts, ...(question === undefined ? {} : { question }) },
     ...checkpointOf(typed),
     ...(threads === undefined ? {} : { threads }),
-    cache: cacheFolder(textOf(typed, 'cache', 'a path')),
+    cache: cacheOf(typed),
     onNote: (text) => typed.quiet || typed.json || err.write(`${text}\n`),
   })
   let failed = false

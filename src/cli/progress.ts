@@ -2,6 +2,7 @@
 import { humanBytes } from '../base/index.js'
 import type { Report, TrainEvent, TrainResult } from '../training/index.js'
 import { count, duration, share } from './format.js'
+import type { Typed } from './given.js'
 import { everyStatus, type Live, thinned } from './live.js'
 import { scoreTable } from './scores.js'
 import { isTerminal, plainScreen, type Screen, terminalScreen } from './screen.js'
@@ -29,6 +30,11 @@ export function createProgress(
 ): Progress {
   if (json) return jsonProgress(streams)
   return quiet ? quietProgress(streams) : shownProgress(streams)
+}
+
+/** As `--json` and `--quiet` were typed. */
+export function progressOf(typed: Typed, streams: Streams): Progress {
+  return createProgress(streams, { json: typed.json === true, quiet: typed.quiet === true })
 }
 
 function jsonProgress({ out, err }: Streams): Progress {

@@ -2,13 +2,12 @@
 import type { Argv, CommandModule, Options } from 'yargs'
 import { UserError } from '../base/index.js'
 import { type Pruned, prune, resolveConfig, sideInits, type TrainConfig } from '../training/index.js'
-import { cacheFolder } from '../weights/index.js'
 import { readConfigFile } from './configFile.js'
 import { exitCodes, Interrupted } from './errors.js'
 import { count, shellCommand } from './format.js'
-import { choiceOf, countOf, type Typed, textOf } from './given.js'
+import { cacheOf, choiceOf, countOf, lastOf, type Typed, textOf } from './given.js'
 import { interruptible } from './interrupt.js'
-import { createProgress } from './progress.js'
+import { progressOf } from './progress.js'
 import { commandLine, fileAt, settingsLayer } from './settings.js'
 import { type Streams, standardStreams } from './streams.js'
 import { configRows, methodRows, methodsWith, type OptionField } from './trainOptions.js'
@@ -67,11 +66,11 @@ async function runPrune(typed: Typed, streams: Streams): Promise<void> {
   if (output === undefined)
     throw new UserError('--output is missing: name the file to write, such as -o side.safetensors')
   const config = configOf(typed)
-  const progress = createProgress(streams, { json: typed.json === true, quiet: typed.quiet === true })
+  const progress = progressOf(typed, streams)
   const interruption = interruptible(() => progress.note('ending…'))
   try {
     const pruned = await prune(config, output, {
-      cache: cacheFolder(textOf(typed, 'cache', 'a path')),
+      cache: cacheOf(typed),
       report: progress.report,
       signal: interruption.signal,
     })
@@ -96,12 +95,15 @@ async function runPrune(typed: Typed, streams: Streams): Promise<void> {
 function configOf(typed: Typed): TrainConfig {
   const path = textOf(typed, 'config', 'a path')
   const file = path === undefined ? [] : [settingsLayer(readConfigFile(path), fileAt(path), method)]
-  const last = Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, [value].flat().at(-1)]))
   const methodOptions = {
     sideInit: choiceOf(typed, 'importance', sideInits.names) ?? defaultImportance,
     sideInitSamples: countOf(typed, 'samples') ?? null,
   }
-  return resolveConfig([...file, settingsLayer(last, commandLine, method), { method, methodOptions }])
+  return resolveConfig([
+    ...file,
+    settingsLayer(lastOf(typed), commandLine, method),
+    { method, methodOptions },
+  ])
 }
 
 function summary({ file, parameters, settings: { importance, reduction: r, measuredOn } }: Pruned): string {

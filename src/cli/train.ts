@@ -8,9 +8,10 @@ import { cacheFolder } from '../weights/index.js'
 import { printConfig, readConfigFile } from './configFile.js'
 import { exitCodes, Interrupted, StoppedRun } from './errors.js'
 import { shellCommand } from './format.js'
+import { lastOf, type Typed } from './given.js'
 import { type GlobalOption, globalOptions } from './globals.js'
 import { interruptible } from './interrupt.js'
-import { createProgress, type Progress } from './progress.js'
+import { type Progress, progressOf } from './progress.js'
 import { commandLine, fileAt, settingsLayer } from './settings.js'
 import { onReaderLeft, type Streams, standardStreams } from './streams.js'
 import { configRows, fieldOfOption, methodRows, methodsWith, yargsOption } from './trainOptions.js'
@@ -68,19 +69,6 @@ function addOptions(program: Argv): Argv {
   return program.options(ownOptions)
 }
 
-/** What was typed, by the names of options. */
-type Given = Readonly<Record<string, unknown>>
-
-/** An option that is given twice counts as it was given last. */
-function lastOf(typed: Given): Given {
-  return Object.fromEntries(
-    Object.entries(typed).map(([name, value]) => [
-      name,
-      Array.isArray(value) && name !== '_' ? value.at(-1) : value,
-    ]),
-  )
-}
-
 interface Plan {
   readonly config: TrainConfig
   readonly output?: string
@@ -88,14 +76,14 @@ interface Plan {
   readonly cache: string
 }
 
-async function runTrain(given: Given, streams: Streams): Promise<void> {
+async function runTrain(given: Typed, streams: Streams): Promise<void> {
   const plan = planOf(given)
   const json = given.json === true
   if (given['print-config']) {
     streams.out.write(printConfig(plan.config, { json }))
     return
   }
-  const progress = createProgress(streams, { json, quiet: given.quiet === true })
+  const progress = progressOf(given, streams)
   const result = await trainUntilInterrupted(plan, progress)
   if (result.outcome === 'interrupted') {
     throw new Interrupted(
@@ -108,7 +96,7 @@ async function runTrain(given: Given, streams: Streams): Promise<void> {
 }
 
 /** The settings of file and command line, merged, and where the run is. */
-function planOf(given: Given): Plan {
+function planOf(given: Typed): Plan {
   const path = optionalText(given, 'config')
   const file = path === undefined ? {} : readConfigFile(path)
   const resume = given.resume === undefined ? undefined : given.resume === '' || String(given.resume)
@@ -130,13 +118,13 @@ function planOf(given: Given): Plan {
 }
 
 /** Whose options may be given: the method that is asked for, else that of the run or the preset. */
-function methodOf(given: Given, file: Given, resume: string | true | undefined): string {
+function methodOf(given: Typed, file: Typed, resume: string | true | undefined): string {
   const named = given.method ?? file.method
   return methods.get(named === undefined ? resolveConfig([], resume).method : String(named)).name
 }
 
 /** @param file where it was read, unless it was typed */
-function optionalText(values: Given, name: GlobalOption | 'output', file?: string): string | undefined {
+function optionalText(values: Typed, name: GlobalOption | 'output', file?: string): string | undefined {
   const value = values[name]
   if (value === undefined || (typeof value === 'string' && value !== '')) return value
   const place = file === undefined ? commandLine : fileAt(file)

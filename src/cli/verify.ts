@@ -3,9 +3,8 @@ import { basename } from 'node:path'
 import type { Argv, CommandModule } from 'yargs'
 import { UserError } from '../base/index.js'
 import { type CaseResult, readCase, type VerifyOptions, verifyCase } from '../verify/index.js'
-import { cacheFolder } from '../weights/index.js'
 import { exitCodes } from './errors.js'
-import { type Typed, textOf, threadsOf } from './given.js'
+import { cacheOf, type Typed, textOf, threadsOf } from './given.js'
 import { type Streams, standardStreams } from './streams.js'
 
 export const verifyCommand: CommandModule = {
@@ -64,7 +63,7 @@ function optionsOf(typed: Typed): VerifyOptions {
   return {
     ...(dump === undefined ? {} : { dump }),
     ...(threads === undefined ? {} : { threads }),
-    cache: cacheFolder(textOf(typed, 'cache', 'a path')),
+    cache: cacheOf(typed),
   }
 }
 

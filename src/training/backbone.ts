@@ -4,7 +4,7 @@
  * written, once, into the cache.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { humanBytes, packageFolder, UserError } from '../base/index.js'
@@ -24,6 +24,7 @@ import {
   openModelFolder,
   openSafetensors,
   overlay,
+  readModelConfig,
   renamedBy,
   requireTensors,
   writeSafetensors,
@@ -199,8 +200,8 @@ function plainConfig(name: string): BackboneConfig | undefined {
   try {
     if (name.startsWith(randomPrefix))
       return readBackboneConfig(architectures.get(name.slice(randomPrefix.length)).config, name)
-    const file = join(backboneFolder(name), 'config.json')
-    return readBackboneConfig(JSON.parse(readFileSync(file, 'utf8')), file)
+    const folder = backboneFolder(name)
+    return readBackboneConfig(readModelConfig(folder), join(folder, 'config.json'))
   } catch {
     return undefined
   }

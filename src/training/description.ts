@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
 import type { Tokenizer } from '../text/index.js'
-import { type Backbone, backboneParameters } from './backbone.js'
+import { tryJson } from '../weights/index.js'
+import type { Backbone } from './backbone.js'
 import type { TrainConfig } from './config.js'
-import { fingerprintOf } from './sideInit/file.js'
+import { fingerprintOf } from './fingerprint.js'
 
 const schema = z.object({
   format: z.literal(1),
@@ -30,22 +31,16 @@ export interface Described {
   readonly tokenizer: Tokenizer
 }
 
-/** Reads a little of every tensor of the backbone. */
+/** Reads a little of every tensor of the backbone, the first time. */
 export function describe(config: TrainConfig, { backbone, tokenizer }: Described): Description {
   const { method, methodOptions: options, variant, task, vision } = config
   return {
     ...{ format: 1, method, options, variant },
-    backbone: { name: config.backbone, fingerprint: backboneFingerprint(backbone) },
+    backbone: { name: config.backbone, fingerprint: fingerprintOf(backbone) },
     ...{ task, vision },
     vocabulary: { size: backbone.config.vocabSize, fingerprint: tokenizer.fingerprint() },
   }
 }
-
-const backboneFingerprint = ({ config, weights }: Backbone) =>
-  fingerprintOf(
-    weights,
-    backboneParameters(config).map(({ name }) => name),
-  )
 
 /**
  * @param configFile `adapter_config.json`: ours, or PEFT's
@@ -57,24 +52,16 @@ export function readDescription(
   configFile: string,
   metadata: Readonly<Record<string, string>>,
 ): Description | undefined {
-  const json = parsed(readFileSync(configFile, 'utf8'))
+  const json = tryJson(readFileSync(configFile, 'utf8'))
   const isPeft = typeof json === 'object' && json !== null && 'peft_type' in json
   const said = metadata[descriptionKey]
   if (isPeft && said === undefined) return undefined
-  const checked = schema.safeParse(isPeft ? parsed(said!) : json)
+  const checked = schema.safeParse(isPeft ? tryJson(said!) : json)
   if (checked.success) return checked.data
   const field = checked.error.issues[0]?.path.join('.')
   throw new UserError(
     `${configFile}: does not say what the adapter is for${field ? ` ("${field}")` : ''}: take the file that was saved with it`,
   )
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** @throws {UserError} the tokenizer is not the one that the adapter was trained with */
@@ -93,7 +80,7 @@ export function checkVocabulary(
 
 /** @throws {UserError} the backbone's weights are not those that the adapter was trained beside */
 export function checkBackbone({ backbone: saved }: Description, file: string, { backbone }: Described): void {
-  if (backboneFingerprint(backbone) === saved.fingerprint) return
+  if (fingerprintOf(backbone) === saved.fingerprint) return
   throw new UserError(
     `${file}: was trained on another backbone (${saved.name}) than ${backbone.name}, whose weights have other values: ` +
       'put the backbone back that the run was trained with',

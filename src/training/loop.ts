@@ -85,7 +85,7 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
     runtime,
     ...{
       spec: prepared.spec,
-      weights: overlay(prepared.backbone.weights, ...(sideInit ? [sideInit] : [])),
+      weights: sideInit ? overlay(prepared.backbone.weights, sideInit) : prepared.backbone.weights,
       maxGradNorm: config.maxGradNorm,
       seed: config.seed,
     },

@@ -1,9 +1,14 @@
 /** From a configuration to the model to build. */
 import { findReader } from '../../datasets/index.js'
-import { openVisionEncoder, type VisionEncoder, visualEmbeddingDefaults } from '../../vl/index.js'
+import {
+  openVisionEncoder,
+  type VisionEncoder,
+  type VisualEmbeddingOptions,
+  visualEmbeddingDefaults,
+} from '../../vl/index.js'
 import { kebab, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
-import { architectureOf } from '../models/index.js'
+import { architectureOf, type BackboneConfig } from '../models/index.js'
 import type { Runtime } from '../runtime/index.js'
 import { tasks } from '../tasks/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
@@ -89,26 +94,28 @@ export function prepare(
           ...{ cache, runtime, onNote, fit: config.imageFit, seed: config.seed },
           ...(config.threads === null ? {} : { threads: config.threads }),
         })
-  const { additionalVisualEmbeddingLayers } = config
   const spec: ModelSpec = {
     ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
     task: config.task,
     ...(classes ? { classifier: { labels: classes.labels } } : {}),
-    ...(encoder
-      ? {
-          vision: {
-            ...visualEmbeddingDefaults,
-            norm: architectureOf(backbone.config).norm,
-            additionalVisualEmbeddingLayers,
-            featDim: encoder.featDim,
-            dModel: backbone.config.dModel,
-          },
-        }
-      : {}),
+    ...(encoder ? { vision: visualEmbeddingOf(config, backbone.config, encoder.featDim) } : {}),
   }
   checkLayers(config, spec)
   if (spec.classifier) checkClassifier(spec, { backbone, tokenizer })
   return { backbone, spec, tokenizer, ...(encoder ? { encoder } : {}) }
+}
+
+/** How pictures enter a backbone. @param featDim width of their features */
+export function visualEmbeddingOf(
+  { additionalVisualEmbeddingLayers }: TrainConfig,
+  backbone: BackboneConfig,
+  featDim: number,
+): VisualEmbeddingOptions {
+  const { norm } = architectureOf(backbone)
+  return {
+    ...visualEmbeddingDefaults,
+    ...{ norm, additionalVisualEmbeddingLayers, featDim, dModel: backbone.dModel },
+  }
 }
 
 /** What turns pictures into rows; none where the task has no pictures. @throws {UserError} it must be otherwise */

@@ -7,7 +7,7 @@ import { UserError } from '../base/index.js'
 import type { PeftForm } from '../methods/index.js'
 import { architectureOf } from '../models/index.js'
 import type { HostTensor } from '../runtime/index.js'
-import { type Checkpoint, overlay, renamedBy, type TensorToWrite } from '../weights/index.js'
+import { type Checkpoint, checkFinite, overlay, renamedBy, type TensorToWrite } from '../weights/index.js'
 import { type Backbone, backboneParameters } from './backbone.js'
 import type { CheckpointContent, LoadedCheckpoint, RunState } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
@@ -21,7 +21,6 @@ import {
 } from './description.js'
 import { modelParameters, settingOf } from './graphs.js'
 import type { Prepared } from './prepare.js'
-import { checkFinite } from './sideInit/file.js'
 import type { Trainer } from './trainer.js'
 
 type Trained = Pick<Prepared, 'spec' | 'backbone' | 'tokenizer'>

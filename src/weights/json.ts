@@ -17,6 +17,15 @@ export function readJson(file: string): unknown {
   }
 }
 
+/** The value of a text of ours, unchecked; `undefined` where it is none or not JSON. */
+export function tryJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '')
+  } catch {
+    return undefined
+  }
+}
+
 /** What is at the path, or undefined if nothing can be reached there. */
 export function statusOf(path: string): Stats | undefined {
   try {

@@ -28,3 +28,16 @@ export function requireTensors(
       throw new UserError(`${where} ${tensor.dtype}: take a checkpoint of ${floatDtypes.join(', ')}`)
   }
 }
+
+/**
+ * @param where what errors put before the tensor's name
+ * @throws {UserError} a tensor with a value that is no number
+ */
+export function checkFinite(weights: Checkpoint, names: readonly string[], where: string): void {
+  for (const name of names) {
+    for (const chunk of weights.float32Chunks(name)) {
+      if (chunk.every(Number.isFinite)) continue
+      throw new UserError(`${where}tensor "${name}" has values that are not numbers: take a sound file`)
+    }
+  }
+}

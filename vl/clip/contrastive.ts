@@ -45,8 +45,8 @@ export function contrast(root: Scope, config: ClipConfig, images: Tensor, texts:
 /**
  * ½ (cross entropy of the texts of each picture + of the pictures of each text), both means over the batch.
  *
- * @param targets [b, b]: what share each text (column) has in a picture (row), rows and columns summing to one; picture
- *   and text of the same number by default
+ * @param targets [b, b]: how much each text (column) counts for a picture (row), with rows and columns that sum to one if
+ *   all pictures are to count alike; picture and text of the same number by default
  */
 export function contrastiveLoss({ logitsPerImage, logitsPerText }: Contrast, targets?: Tensor): Tensor {
   const wanted = targets ?? diagonal(logitsPerImage)

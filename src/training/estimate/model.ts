@@ -1,16 +1,15 @@
 /** The model that a configuration asks for, as its configurations alone tell it: no weights are opened. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { visualEmbeddingDefaults } from '../../../vl/index.js'
 import { methods } from '../../methods/index.js'
-import { architectureOf, architectures, type BackboneConfig, readBackboneConfig } from '../../models/index.js'
+import { architectures, type BackboneConfig, readBackboneConfig } from '../../models/index.js'
 import { tasks } from '../../tasks/index.js'
 import { openTokenizer } from '../../text/index.js'
 import { readModelConfig } from '../../weights/index.js'
 import { backboneFolder, randomPrefix } from '../backbone.js'
 import type { TrainConfig } from '../config.js'
 import type { ModelSpec } from '../graphs.js'
-import { checkLayers, positionRows } from '../prepare.js'
+import { checkLayers, positionRows, visualEmbeddingOf } from '../prepare.js'
 
 /** What a model's sizes depend on besides its configurations. */
 export interface ModelSizes {
@@ -24,21 +23,14 @@ export interface ModelSizes {
 
 /** @throws {UserError} a backbone that is not known, or settings that don't fit it */
 export function estimatedModel(config: TrainConfig, sizes: ModelSizes): ModelSpec {
-  const { method, methodOptions: options, task, dropout, additionalVisualEmbeddingLayers } = config
+  const { method, methodOptions: options, task, dropout } = config
   const pictures = tasks.get(task).pictures !== undefined
   const { plain, tokens } = namedBackbone(config, pictures)
   const backbone: BackboneConfig = { ...plain, vocabSize: sizes.vocabulary ?? tokens() }
   const spec: ModelSpec = {
     ...{ config: backbone, method: methods.get(method), options, task, dropout },
     ...(sizes.labels === undefined ? {} : { classifier: { labels: sizes.labels } }),
-    ...(pictures
-      ? {
-          vision: {
-            ...{ ...visualEmbeddingDefaults, norm: architectureOf(backbone).norm },
-            ...{ featDim: sizes.featDim, dModel: backbone.dModel, additionalVisualEmbeddingLayers },
-          },
-        }
-      : {}),
+    ...(pictures ? { vision: visualEmbeddingOf(config, backbone, sizes.featDim) } : {}),
   }
   checkLayers(config, spec)
   return spec

@@ -1,8 +1,7 @@
 /** Files of initial side weights: the ladder's blocks and final norms, and what they were made of. */
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { UserError } from '../../base/index.js'
-import { type Checkpoint, openSafetensors } from '../../weights/index.js'
+import { type Checkpoint, openSafetensors, tryJson } from '../../weights/index.js'
 
 const schema = z.object({
   importance: z.string(),
@@ -29,44 +28,7 @@ export function openSideFile(path: string): {
   readonly settings: SideSettings
 } {
   const weights = openSafetensors(path)
-  const settings = schema.safeParse(parsed(weights.metadata[key]))
+  const settings = schema.safeParse(tryJson(weights.metadata[key]))
   if (settings.success) return { weights, settings: settings.data }
   throw new UserError(`${path}: does not say what it was made of: make it by vl-lst prune`)
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '')
-  } catch {
-    return undefined
-  }
-}
-
-/** Elements of each tensor that tell one checkpoint from another. */
-const fingerprintElements = 4096
-
-/** Tells a backbone by its values, wherever it lies and whatever it is stored as. */
-export function fingerprintOf(weights: Checkpoint, names: readonly string[]): string {
-  const hash = createHash('sha256')
-  for (const name of [...names].sort()) {
-    hash.update(name)
-    for (const chunk of weights.float32Chunks(name, fingerprintElements)) {
-      hash.update(chunk.subarray(0, fingerprintElements))
-      break
-    }
-  }
-  return hash.digest('hex').slice(0, 16)
-}
-
-/**
- * @param where what errors put before the tensor's name
- * @throws {UserError} a tensor with a value that is no number
- */
-export function checkFinite(weights: Checkpoint, names: readonly string[], where: string): void {
-  for (const name of names) {
-    for (const chunk of weights.float32Chunks(name)) {
-      if (chunk.every(Number.isFinite)) continue
-      throw new UserError(`${where}tensor "${name}" has values that are not numbers: take a sound file`)
-    }
-  }
 }

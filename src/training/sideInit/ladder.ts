@@ -1,8 +1,8 @@
 /** Side weights that fit a ladder, or a word about why they don't. */
 import { UserError } from '../../base/index.js'
 import type { ParameterSpec } from '../../models/index.js'
-import { type Checkpoint, renamedBy } from '../../weights/index.js'
-import { checkFinite, type SideSettings } from './file.js'
+import { type Checkpoint, checkFinite, renamedBy } from '../../weights/index.js'
+import type { SideSettings } from './file.js'
 
 /** What a ladder takes from side weights: its blocks and its final norms. */
 const isTaken = (name: string) => /\.side_block\.|\.final_side_layer_norm\./.test(name)

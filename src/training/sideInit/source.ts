@@ -2,10 +2,10 @@
 import { UserError } from '../../base/index.js'
 import { type Layout, layoutOf } from '../../pruning/index.js'
 import { openTokenizer, type Tokenizer } from '../../text/index.js'
-import { type Backbone, backboneParameters, openBackbone, withTokenRows } from '../backbone.js'
+import { type Backbone, openBackbone, withTokenRows } from '../backbone.js'
 import type { TrainConfig } from '../config.js'
 import type { Report } from '../events.js'
-import { fingerprintOf } from './file.js'
+import { fingerprintOf } from '../fingerprint.js'
 
 export interface Source {
   readonly backbone: Backbone
@@ -25,13 +25,12 @@ export function openSource(
   { cache, report }: { readonly cache: string; readonly report: Report },
 ): Source {
   const plain = openBackbone(name, { cache, seed, onWrite: (text) => report({ kind: 'note', text }) })
-  const names = backboneParameters(plain.config).map((parameter) => parameter.name)
   const tokenizer = () => {
     const path = tokenizerPath ?? plain.tokenizerFile
     if (path) return openTokenizer(path)
     throw new UserError(`${name} has no tokenizer.json: name a folder that has one with --tokenizer`)
   }
-  const fingerprint = fingerprintOf(plain.weights, names)
+  const fingerprint = fingerprintOf(plain)
   const backbone = variant === 'text' ? withTokenRows(plain, tokenizer().vocabularySize, { cache }) : plain
   return { backbone, layout: layoutOf(plain.config), fingerprint, tokenizer }
 }

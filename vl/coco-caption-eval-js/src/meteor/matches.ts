@@ -1,5 +1,5 @@
 /** What in a hypothesis may stand for what in a reference. */
-import type { Line, Word } from './line.js'
+import type { Line, Span, Word } from './line.js'
 import type { MeteorTables } from './tables.js'
 
 const matchers = { exact: 0, stem: 1, synonym: 2, paraphrase: 3 } as const
@@ -75,28 +75,27 @@ function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
 
 /** By the table from the reference to the hypothesis, then from the hypothesis to the reference. */
 function addParaphrases(hypothesis: Line, reference: Line, tables: MeteorTables, add: Add): void {
-  for (const source of reference.spans) {
+  eachParaphrase(reference, hypothesis, tables, (source, target) => add(paraphrase(source, target)))
+  eachParaphrase(hypothesis, reference, tables, (source, target) => add(paraphrase(target, source)))
+}
+
+function eachParaphrase(
+  from: Line,
+  to: Line,
+  tables: MeteorTables,
+  found: (source: Span, target: Span) => void,
+): void {
+  for (const source of from.spans) {
     if (!tables.isSource(source.phrase)) continue
-    for (const target of hypothesis.byPhrase)
-      if (tables.isParaphrase(source.phrase, target.phrase))
-        add({
-          referenceBegin: source.begin,
-          referenceLength: source.length,
-          begin: target.begin,
-          length: target.length,
-          matcher: matchers.paraphrase,
-        })
-  }
-  for (const source of hypothesis.spans) {
-    if (!tables.isSource(source.phrase)) continue
-    for (const target of reference.byPhrase)
-      if (tables.isParaphrase(source.phrase, target.phrase))
-        add({
-          referenceBegin: target.begin,
-          referenceLength: target.length,
-          begin: source.begin,
-          length: source.length,
-          matcher: matchers.paraphrase,
-        })
+    for (const target of to.byPhrase)
+      if (tables.isParaphrase(source.phrase, target.phrase)) found(source, target)
   }
 }
+
+const paraphrase = (inReference: Span, inHypothesis: Span): Match => ({
+  referenceBegin: inReference.begin,
+  referenceLength: inReference.length,
+  begin: inHypothesis.begin,
+  length: inHypothesis.length,
+  matcher: matchers.paraphrase,
+})
