@@ -1,0 +1,33 @@
+/** Workers that train one model together, each in a process of its own with its share of every step's batch. */
+
+/** What workers tell one another. All of them make the same calls in the same order; a call ends when all have made it. */
+export interface WorkerGroup {
+  /** From 0; the worker of rank 0 writes the run's files and tells what happens. */
+  readonly rank: number
+  readonly size: number
+  /**
+   * Flat float32 memory, all zero at first, in which {@link sum} works without a copy.
+   *
+   * @param lengths elements of each array
+   */
+  memory(lengths: readonly number[]): readonly Float32Array[]
+  /**
+   * Sums arrays of {@link memory} over all workers, in place: ((rank 0 + rank 1) + rank 2) + …, so that all of them hold
+   * the same bits, and the same workers the same bits again.
+   */
+  sum(arrays: readonly Float32Array[]): Promise<void>
+  /** @returns every worker's message (JSON), by rank */
+  exchange<T>(message: T): Promise<readonly T[]>
+  /** Idempotent. */
+  close(): void
+}
+
+/** One worker alone. */
+export const soloGroup: WorkerGroup = {
+  rank: 0,
+  size: 1,
+  memory: (lengths) => lengths.map((length) => new Float32Array(length)),
+  sum: async () => undefined,
+  exchange: async (message) => [message],
+  close: () => undefined,
+}
