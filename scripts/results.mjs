@@ -65,7 +65,7 @@ async function train(seed, more) {
 /** The world with one grey picture in place of all: what the question alone gives. */
 async function worldWithoutPictures() {
   const world = await buildWorld(cache)
-  const folder = join(cache, 'world-without-pictures')
+  const folder = `${world}-without-pictures`
   if (existsSync(folder)) return folder
   const grey = { width: 96, height: 96, channels: 3, background: '#e4e4e4' }
   const blank = await sharp({ create: grey }).jpeg().toBuffer()

@@ -42,23 +42,30 @@ export function wordsFor(attribute: Attribute, value: string): readonly string[]
 export const splitNames = ['train', 'val', 'test', 'pretrain'] as const
 export type WorldSplit = (typeof splitNames)[number]
 
-export interface Combination {
-  readonly colour: ValueOf<'colour'>
-  readonly shape: ValueOf<'shape'>
-}
+const combined = ['pattern', 'colour', 'shape'] as const
+export type Combination = { readonly [A in (typeof combined)[number]]: ValueOf<A> }
 
-const combinations: readonly Combination[] = valuesOf('colour').flatMap((colour) =>
-  valuesOf('shape').map((shape) => ({ colour, shape })),
+const combinations: readonly Combination[] = valuesOf('pattern').flatMap((pattern) =>
+  valuesOf('colour').flatMap((colour) => valuesOf('shape').map((shape) => ({ pattern, colour, shape }))),
 )
 
 /**
- * Colours and shapes that meet in one split only: every sixth combination in the validation split, every sixth in the
- * test. Each colour and each shape is held out about equally often.
+ * Patterns, colours and shapes that meet in one split only: of every colour and shape one pattern, by turns in the
+ * validation split and in the test. Any two of the three meet in all splits.
  */
-export function heldOutFor({ colour, shape }: Combination): 'val' | 'test' | undefined {
-  const place = (valuesOf('colour').indexOf(colour) + 2 * valuesOf('shape').indexOf(shape)) % 6
-  if (place === 0) return 'val'
-  return place === 3 ? 'test' : undefined
+export function heldOutFor({ pattern, colour, shape }: Combination): 'val' | 'test' | undefined {
+  const [p, c, s] = [
+    valuesOf('pattern').indexOf(pattern),
+    valuesOf('colour').indexOf(colour),
+    valuesOf('shape').indexOf(shape),
+  ]
+  if ((c + s) % 3 !== p) return undefined
+  return (Math.floor(c / 3) + s) % 2 === 0 ? 'val' : 'test'
+}
+
+/** The combination of a description that tells all of it. */
+export function combinationOf({ pattern, colour, shape }: Description): Combination | undefined {
+  return pattern && colour && shape ? { pattern, colour, shape } : undefined
 }
 
 const everywhere = combinations.filter((combination) => heldOutFor(combination) === undefined)
@@ -70,7 +77,7 @@ const heldOut = {
 /** Share of the things in the validation and test pictures whose combination no other split has. */
 const heldOutShare = 0.3
 
-/** The colour and shape of a thing of a split. */
+/** Pattern, colour and shape of a thing of a split. */
 export function drawCombination(split: WorldSplit, random: Random): Combination {
   const own = split === 'val' || split === 'test' ? heldOut[split] : []
   const from = own.length > 0 && random.uniform() < heldOutShare ? own : everywhere

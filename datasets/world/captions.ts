@@ -2,16 +2,8 @@
 import { Random } from '../../src/base/index.js'
 import type { Description } from './attributes.js'
 import { noun, type Voice, variedVoice, withArticle } from './language.js'
-import { pictureSide, type Scene, type Thing } from './scene.js'
-
-/** Where a thing is: "at the top left", "in the middle". */
-export function placeOf({ x, y }: Pick<Thing, 'x' | 'y'>): string {
-  const third = (value: number) => Math.min(2, Math.floor((3 * value) / pictureSide))
-  const words = [['top', '', 'bottom'][third(y)]!, ['left', '', 'right'][third(x)]!].filter(
-    (word) => word !== '',
-  )
-  return words.length === 0 ? 'in the middle' : `at the ${words.join(' ')}`
-}
+import { placeOf } from './places.js'
+import type { Scene, Thing } from './scene.js'
 
 const captionsPerPicture = 5
 
@@ -47,22 +39,18 @@ function relating({ things }: Scene, voice: Voice, random: Random): string {
 
 /** Shape and colour always, size and pattern mostly. */
 function someAttributes(thing: Thing, random: Random): Description {
-  const { size, pattern, shape } = thing
+  const { size, pattern, colour, shape } = thing
   const told = () => random.uniform() < 0.7
   return {
-    ...{ ...colourOf(thing), shape },
+    ...{ colour, shape },
     ...(told() ? { size } : {}),
     ...(told() ? { pattern } : {}),
   }
 }
 
-/** A tint has no name. */
-const colourOf = ({ tint, colour }: Thing): Description => (tint === undefined ? { colour } : {})
-
 /** All that can be said of a thing. */
-export function wholeDescription(thing: Thing): Description {
-  const { size, pattern, shape } = thing
-  return { size, pattern, ...colourOf(thing), shape }
+export function wholeDescription({ size, pattern, colour, shape }: Thing): Required<Description> {
+  return { size, pattern, colour, shape }
 }
 
 /**
@@ -78,7 +66,8 @@ export function caption(scene: Scene, index: number, random: Random): string {
   return `${told}, ${listing({ ...scene, things: [other] }, voice, random)}`
 }
 
-/** "a large red star at the top left" */
-export function described(description: Description, place: string, voice: Voice): string {
-  return `${withArticle(noun(description, voice))} ${place}`
+/** "a large red star at the top left", or without its place */
+export function described(description: Description, place: string | undefined, voice: Voice): string {
+  const what = withArticle(noun(description, voice))
+  return place === undefined ? what : `${what} ${place}`
 }

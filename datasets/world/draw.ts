@@ -65,11 +65,11 @@ export function drawScene({ things, background }: Scene): string {
 
 const clip = ({ shape }: Thing, i: number) => `<clipPath id="c${i}">${outlines[shape]}</clipPath>`
 
-function drawThing({ x, y, radius, angle, colour, tint, shape, pattern }: Thing, i: number): string {
-  const ink = colour === 'black' && tint === undefined ? '#fff9' : '#0009'
+function drawThing({ x, y, radius, angle, colour, shape, pattern }: Thing, i: number): string {
+  const ink = colour === 'black' ? '#fff9' : '#0009'
   const on = pattern === 'plain' ? '' : `<g fill="${ink}" clip-path="url(#c${i})">${patterns[pattern]}</g>`
   return (
     `<g transform="translate(${x} ${y}) rotate(${angle}) scale(${radius})">` +
-    `<g fill="${tint ?? fills[colour]}" stroke="#3338" stroke-width="0.04">${outlines[shape]}</g>${on}</g>`
+    `<g fill="${fills[colour]}" stroke="#3338" stroke-width="0.04">${outlines[shape]}</g>${on}</g>`
   )
 }

@@ -3,12 +3,14 @@ import type { Random } from '../../src/base/index.js'
 import {
   type Attribute,
   attributeNames,
+  combinationOf,
   type Description,
   heldOutFor,
   valuesOf,
   type WorldSplit,
 } from './attributes.js'
 import { noun, someOf, tellApart, type Voice, withArticle } from './language.js'
+import { apart, offMiddle } from './places.js'
 import { allThat, matches, type Scene, type Thing } from './scene.js'
 
 export interface Asked {
@@ -44,9 +46,9 @@ function two({ things }: Scene, random: Random): readonly [Thing, Thing] | undef
 }
 
 /** Whether a split may speak of this: combinations that are held out are not even named elsewhere. */
-export function speakable({ colour, shape }: Description, split: WorldSplit): boolean {
-  if (!colour || !shape) return true
-  const owner = heldOutFor({ colour, shape })
+export function speakable(description: Description, split: WorldSplit): boolean {
+  const combination = combinationOf(description)
+  const owner = combination && heldOutFor(combination)
   return owner === undefined || owner === split
 }
 
@@ -78,7 +80,7 @@ const exists: QuestionKind = {
 const existsNot: QuestionKind = {
   name: 'is nothing',
   answerType: 'yes/no',
-  weight: 0.75,
+  weight: 0.5,
   ask(scene, _, random) {
     const description = anyValue(random)
     return {
@@ -134,7 +136,7 @@ function valueAsked(thing: Thing, attribute: Attribute): Omit<Asked, 'say'> {
 const count: QuestionKind = {
   name: 'how many',
   answerType: 'number',
-  weight: 1.5,
+  weight: 0.75,
   ask(scene, _, random) {
     const description = anyValue(random)
     const negated = random.uniform() < 0.25
@@ -156,9 +158,6 @@ const count: QuestionKind = {
   },
 }
 
-/** Least distance, in pixels, at which one thing is said to be on a side of another. */
-const apart = 14
-
 const axes = [
   { axis: 'x', before: 'left', after: 'right', where: (side: string) => [`${side} of`, `to the ${side} of`] },
   {
@@ -172,13 +171,13 @@ const axes = [
 const side: QuestionKind = {
   name: 'on which side',
   answerType: 'other',
-  weight: 1.5,
+  weight: 2,
   ask(scene, split, random) {
     const { axis, before, after } = random.pick(axes)
     const thing = random.pick(scene.things)
     const description = tellApart(scene, thing, [], random)
-    const off = thing[axis] - 48
-    if (!description || !speakable(description, split) || Math.abs(off) < apart / 2) return undefined
+    const off = offMiddle(thing[axis])
+    if (!description || !speakable(description, split) || off === 0) return undefined
     const [answer, other] = off < 0 ? [before, after] : [after, before]
     return {
       ...{ answer, others: [other] },
@@ -196,7 +195,7 @@ const side: QuestionKind = {
 const relation: QuestionKind = {
   name: 'is it beside',
   answerType: 'yes/no',
-  weight: 0.5,
+  weight: 0.25,
   ask(scene, split, random) {
     const { axis, before, after, where } = random.pick(axes)
     const pair = two(scene, random)
@@ -218,7 +217,7 @@ const relation: QuestionKind = {
 const neighbour: QuestionKind = {
   name: 'what is beside',
   answerType: 'other',
-  weight: 0.5,
+  weight: 0.25,
   ask(scene, split, random) {
     const { axis, before, after, where } = random.pick(axes)
     const asked = random.pick([before, after])
@@ -242,7 +241,7 @@ const neighbour: QuestionKind = {
 const larger: QuestionKind = {
   name: 'which is larger',
   answerType: 'other',
-  weight: 0.5,
+  weight: 0.25,
   ask(scene, _, random) {
     const pair = two(scene, random)
     if (!pair) return undefined
@@ -266,7 +265,7 @@ const larger: QuestionKind = {
 const same: QuestionKind = {
   name: 'is it the same',
   answerType: 'yes/no',
-  weight: 0.5,
+  weight: 0.25,
   ask(scene, split, random) {
     const attribute = random.pick(attributeNames)
     const pair = two(scene, random)
@@ -289,7 +288,7 @@ const same: QuestionKind = {
 const more: QuestionKind = {
   name: 'are there more',
   answerType: 'yes/no',
-  weight: 0.5,
+  weight: 0.25,
   ask(scene, _, random) {
     const name = random.pick(attributeNames)
     const value = random.pick(scene.things)[name]
@@ -314,7 +313,7 @@ const more: QuestionKind = {
 const except: QuestionKind = {
   name: 'which is not',
   answerType: 'other',
-  weight: 0.75,
+  weight: 0.5,
   ask(scene, _, random) {
     const hidden = random.pick(attributeNames)
     const name = random.pick(attributeNames.filter((attribute) => attribute !== hidden))
@@ -338,8 +337,8 @@ export const questionKinds: readonly QuestionKind[] = [
   existsNot,
   attributeKind('colour', 'what colour', 3),
   attributeKind('shape', 'what shape', 3),
-  attributeKind('pattern', 'what pattern', 2),
-  attributeKind('size', 'what size', 2),
+  attributeKind('pattern', 'what pattern', 2.5),
+  attributeKind('size', 'what size', 2.5),
   count,
   side,
   relation,

@@ -23,8 +23,6 @@ export interface Thing extends Required<Description> {
   readonly radius: number
   /** Degrees, clockwise. */
   readonly angle: number
-  /** A fill without a name, in place of the colour's: for what the built-in models learn from. */
-  readonly tint?: string
 }
 
 export interface Scene {
@@ -77,7 +75,7 @@ function makeThing(split: WorldSplit, others: readonly Thing[], random: Random):
   const place = () => round(radius + margin + (pictureSide - 2 * (radius + margin)) * random.uniform())
   const thing: Thing = {
     ...drawCombination(split, random),
-    ...{ size, pattern: draw('pattern'), x: place(), y: place(), radius },
+    ...{ size, x: place(), y: place(), radius },
     angle: round(-10 + 20 * random.uniform()),
   }
   const fits = others.every(

@@ -48,6 +48,8 @@ const preprocessing = {
 const learningRate = 7e-4
 const pairsPerBatch = 32
 const thingsPerPicture = 2
+/** Factor of the position table's start: else left and right are hardly learned in the time. */
+const placesAtStart = 6
 const largestLogitScale = Math.log(100)
 
 /** @param log is told of every fiftieth step */
@@ -136,6 +138,8 @@ async function openLearner(config, { seed, threads }) {
   const built = contrastiveGraph(config, { regions: true })
   const store = new ParameterStore(built.parameters.map((spec) => ({ ...spec, decays: decays(spec) })))
   startValues(store, built.parameters, noCheckpoint, seed)
+  const positions = store.parameters.get('vision_model.embeddings.position_embedding.weight').value.floats
+  for (let i = 0; i < positions.length; i++) positions[i] *= placesAtStart
   const session = await openSession(built, noCheckpoint, context)
   const optimizer = await optimizers
     .get('adamw-torch')

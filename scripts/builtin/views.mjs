@@ -4,7 +4,6 @@ import {
   caption,
   corpusScene,
   described,
-  drawTint,
   matches,
   placeOf,
   renderScene,
@@ -34,29 +33,12 @@ export async function drawPairs(count, firstScene) {
   return pairs
 }
 
-/** Every other pair has tints for colours: in any colour a shape is what it is. */
 async function drawPair(index) {
   const scene = corpusScene(index)
   const { twin, different } = twinOf(scene, new Random(scene.seed, 6))
-  const sameColour = scene.things[different].colour === twin.things[different].colour
-  const pair = index % 2 === 1 && sameColour ? tinted([scene, twin]) : [scene, twin]
   return await Promise.all(
-    pair.map(async (each) => ({ scene: each, different, picture: await pixelsOf(each) })),
+    [scene, twin].map(async (each) => ({ scene: each, different, picture: await pixelsOf(each) })),
   )
-}
-
-function tinted(scenes) {
-  const random = new Random(scenes[0].seed, 7)
-  const tints = scenes[0].things.map((_, i) =>
-    drawTint(
-      scenes.map(({ things }) => things[i].shape),
-      random,
-    ),
-  )
-  return scenes.map((scene) => ({
-    ...scene,
-    things: scene.things.map((thing, i) => ({ ...thing, tint: tints[i] })),
-  }))
 }
 
 async function pixelsOf(scene) {
@@ -109,11 +91,15 @@ function patchOf(thing, side, patches, random) {
 }
 
 /** Share of the texts about a thing that leave some of its attributes out. */
-const partly = 0.5
+const partly = 0.6
+/** How often such a text tells each: what is easy to see less often. */
+const toldPartly = { size: 0.5, pattern: 0.5, colour: 0.35, shape: 0.7 }
+/** How often a text tells the place: were it told always, little else would have to be seen. */
+const placeTold = 0.35
 
 function someOf(description, random) {
   if (random.uniform() >= partly) return description
-  const kept = Object.entries(description).filter(() => random.uniform() < 0.5)
+  const kept = Object.entries(description).filter(([name]) => random.uniform() < toldPartly[name])
   return kept.length > 0 ? Object.fromEntries(kept) : description
 }
 
@@ -125,11 +111,14 @@ function someOf(description, random) {
 export function regionsOf(things, side, patches, count, random) {
   return [...random.permutation(things.length)].slice(0, count).map((index) => {
     const thing = things[index]
-    const [description, place] = [someOf(wholeDescription(thing), random), placeOf(thing)]
+    const description = someOf(wholeDescription(thing), random)
+    const place = random.uniform() < placeTold ? placeOf(thing) : undefined
     return {
-      ...{ thing, place, patch: patchOf(thing, side, patches, random) },
+      ...{ thing, patch: patchOf(thing, side, patches, random) },
       text: described(description, place, variedVoice(random)),
-      fits: (other) => other.place === place && matches(wholeDescription(other.thing), description),
+      fits: (other) =>
+        (place === undefined || placeOf(other.thing) === place) &&
+        matches(wholeDescription(other.thing), description),
     }
   })
 }
