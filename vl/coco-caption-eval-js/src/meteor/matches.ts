@@ -1,5 +1,6 @@
 /** What in a hypothesis may stand for what in a reference. */
-import type { Line, Span, Word } from './line.js'
+import { alike, Likeness } from './likeness.js'
+import type { Line, Span } from './line.js'
 import type { MeteorTables } from './tables.js'
 
 const matchers = { exact: 0, stem: 1, synonym: 2, paraphrase: 3 } as const
@@ -19,78 +20,80 @@ export interface Matches {
   /** By the word of the reference at which they begin; the order decides between equally good alignments. */
   readonly at: readonly (readonly Match[])[]
   /** How many matches each word is in. */
-  readonly referenceCoverage: Uint16Array
-  readonly coverage: Uint16Array
+  readonly referenceCoverage: readonly number[]
+  readonly coverage: readonly number[]
 }
 
-export function findMatches(hypothesis: Line, reference: Line, tables: MeteorTables): Matches {
-  const at: Match[][] = reference.words.map(() => [])
-  const referenceCoverage = new Uint16Array(reference.words.length)
-  const coverage = new Uint16Array(hypothesis.words.length)
-  const add = (match: Match) => {
-    at[match.referenceBegin]!.push(match)
-    for (let k = 0; k < match.referenceLength; k++) referenceCoverage[match.referenceBegin + k]!++
-    for (let k = 0; k < match.length; k++) coverage[match.begin + k]!++
+/** What the matchers of words ask of {@link Likeness}. */
+const likenessBits = { [matchers.stem]: alike.stem, [matchers.synonym]: alike.synonym } as const
+
+/** Hot: every word of a hypothesis meets every word of its references (`scripts/bench/captions.mjs`). */
+export class MatchFinder {
+  private readonly likeness = new Likeness()
+  private readonly sieve = new PhraseSieve()
+
+  constructor(private readonly tables: MeteorTables) {}
+
+  /** Equal lines are compared by equal words alone. */
+  find(hypothesis: Line, reference: Line): Matches {
+    const at = reference.words.map((): Match[] => [])
+    this.addEqual(hypothesis, reference, at)
+    if (!isSame(hypothesis, reference)) {
+      this.addAlike(hypothesis, reference, at)
+      this.eachParaphrase(reference, hypothesis, (source, target) =>
+        at[source.begin]!.push(paraphrase(source, target)),
+      )
+      this.eachParaphrase(hypothesis, reference, (source, target) =>
+        at[target.begin]!.push(paraphrase(target, source)),
+      )
+    }
+    return { at, ...coverageOf(at, hypothesis.words.length) }
   }
-  const stages = isSame(hypothesis.words, reference.words) ? wordStages.slice(0, 1) : wordStages
-  for (const [matcher, agree] of stages) addWords(hypothesis, reference, { matcher, agree, add })
-  if (stages.length > 1) addParaphrases(hypothesis, reference, tables, add)
-  return { at, referenceCoverage, coverage }
-}
 
-type Add = (match: Match) => void
-
-const isSame = (a: readonly Word[], b: readonly Word[]) =>
-  a.length === b.length && a.every((word, i) => word === b[i])
-
-const wordStages: readonly (readonly [matcher: number, agree: (a: Word, b: Word) => boolean])[] = [
-  [matchers.exact, (a, b) => a === b],
-  [matchers.stem, (a, b) => a !== b && a.stem === b.stem],
-  [matchers.synonym, (a, b) => a !== b && haveCommon(a.sets, b.sets)],
-]
-
-function addWords(
-  { words }: Line,
-  { words: wanted }: Line,
-  { matcher, agree, add }: { matcher: number; agree: (a: Word, b: Word) => boolean; add: Add },
-): void {
-  for (let j = 0; j < wanted.length; j++)
-    for (let i = 0; i < words.length; i++)
-      if (agree(words[i]!, wanted[j]!))
-        add({ referenceBegin: j, referenceLength: 1, begin: i, length: 1, matcher })
-}
-
-/** Whether two ascending lists have a number in common. */
-function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
-  if (a.length === 0 || b.length === 0) return false
-  let [i, k] = [0, 0]
-  while (i < a.length && k < b.length) {
-    const difference = a[i]! - b[k]!
-    if (difference === 0) return true
-    if (difference < 0) i++
-    else k++
+  private addEqual({ words }: Line, reference: Line, at: readonly Match[][]): void {
+    reference.words.forEach((wanted, j) => {
+      for (let i = 0; i < words.length; i++)
+        if (words[i] === wanted) at[j]!.push(wordMatch(j, i, matchers.exact))
+    })
   }
-  return false
-}
 
-/** By the table from the reference to the hypothesis, then from the hypothesis to the reference. */
-function addParaphrases(hypothesis: Line, reference: Line, tables: MeteorTables, add: Add): void {
-  eachParaphrase(reference, hypothesis, tables, (source, target) => add(paraphrase(source, target)))
-  eachParaphrase(hypothesis, reference, tables, (source, target) => add(paraphrase(target, source)))
-}
+  /** Of a word in the reference those with the same stem first, then synonyms. */
+  private addAlike({ words }: Line, reference: Line, at: readonly Match[][]): void {
+    reference.words.forEach((wanted, j) => {
+      let found = 0
+      for (let i = 0; i < words.length; i++) found |= this.likeness.of(words[i]!, wanted)
+      if (found === 0) return
+      for (const matcher of [matchers.stem, matchers.synonym])
+        for (let i = 0; i < words.length; i++)
+          if (this.likeness.of(words[i]!, wanted) & likenessBits[matcher])
+            at[j]!.push(wordMatch(j, i, matcher))
+    })
+  }
 
-function eachParaphrase(
-  from: Line,
-  to: Line,
-  tables: MeteorTables,
-  found: (source: Span, target: Span) => void,
-): void {
-  for (const source of from.spans) {
-    if (!tables.isSource(source.phrase)) continue
-    for (const target of to.byPhrase)
-      if (tables.isParaphrase(source.phrase, target.phrase)) found(source, target)
+  /** Phrases of a line that the table replaces by phrases of the other one. */
+  private eachParaphrase(from: Line, to: Line, found: (source: Span, target: Span) => void): void {
+    const { targets, targetStarts } = this.tables
+    this.sieve.fill(to.spans)
+    for (const source of from.spans) {
+      const end = targetStarts[source.phrase + 1]!
+      for (let k = targetStarts[source.phrase]!; k < end; k++) {
+        if (!this.sieve.mayHold(targets[k]!)) continue
+        for (const target of to.spans) if (target.phrase === targets[k]) found(source, target)
+      }
+    }
   }
 }
+
+const isSame = (a: Line, b: Line) =>
+  a.words.length === b.words.length && a.words.every((word, i) => word === b.words[i])
+
+const wordMatch = (referenceBegin: number, begin: number, matcher: number): Match => ({
+  referenceBegin,
+  referenceLength: 1,
+  begin,
+  length: 1,
+  matcher,
+})
 
 const paraphrase = (inReference: Span, inHypothesis: Span): Match => ({
   referenceBegin: inReference.begin,
@@ -99,3 +102,33 @@ const paraphrase = (inReference: Span, inHypothesis: Span): Match => ({
   length: inHypothesis.length,
   matcher: matchers.paraphrase,
 })
+
+function coverageOf(
+  at: Matches['at'],
+  hypothesisWords: number,
+): Pick<Matches, 'coverage' | 'referenceCoverage'> {
+  const referenceCoverage = new Array<number>(at.length).fill(0)
+  const coverage = new Array<number>(hypothesisWords).fill(0)
+  for (const list of at) {
+    for (const { referenceBegin, referenceLength, begin, length } of list) {
+      for (let k = 0; k < referenceLength; k++) referenceCoverage[referenceBegin + k]!++
+      for (let k = 0; k < length; k++) coverage[begin + k]!++
+    }
+  }
+  return { referenceCoverage, coverage }
+}
+
+/** Tells of most phrases that they are not in a line without looking at the line. */
+class PhraseSieve {
+  private readonly marks = new Int32Array(2 ** 10)
+  private fillings = 0
+
+  fill(spans: readonly Span[]): void {
+    this.fillings++
+    for (const { phrase } of spans) this.marks[phrase % this.marks.length] = this.fillings
+  }
+
+  mayHold(phrase: number): boolean {
+    return this.marks[phrase % this.marks.length] === this.fillings
+  }
+}
