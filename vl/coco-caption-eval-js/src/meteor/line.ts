@@ -1,19 +1,8 @@
-/** Lines as METEOR compares them: words with all that is looked up of each, once. */
+/** Lines as METEOR compares them. */
 import { meteorWords } from './normalise.js'
 import { PhraseTree } from './phraseTree.js'
-import { stem } from './stem.js'
 import type { MeteorTables } from './tables.js'
-
-export interface Word {
-  /** In the order in which words are first read. */
-  readonly number: number
-  readonly stem: string
-  /** Numbers of synonym sets, ascending. */
-  readonly sets: Uint32Array
-  readonly isFunction: boolean
-  /** In the paraphrase table; −1 where it isn't there. */
-  readonly id: number
-}
+import { Vocabulary, type Word } from './vocabulary.js'
 
 /** A phrase of the paraphrase table that stands in a line. */
 export interface Span {
@@ -31,17 +20,18 @@ export interface Line {
   readonly functionWords: number
 }
 
-/** Reads lines; what is known of a word is kept. */
+/** Reads lines; what is known of words and phrases is kept. */
 export class LineReader {
-  private readonly known = new Map<string, Word>()
+  private readonly vocabulary: Vocabulary
   private readonly phrases: PhraseTree
 
   constructor(private readonly tables: MeteorTables) {
+    this.vocabulary = new Vocabulary(tables)
     this.phrases = new PhraseTree(tables)
   }
 
   read(text: string): Line {
-    const words = meteorWords(text, this.tables.prefixes).map((word) => this.wordOf(word))
+    const words = meteorWords(text, this.tables.prefixes).map((word) => this.vocabulary.wordOf(word))
     const ids = words.map(({ id }) => id)
     const spans: Span[] = []
     let functionWords = 0
@@ -50,19 +40,5 @@ export class LineReader {
       if (words[begin]!.isFunction) functionWords++
     }
     return { words, spans, functionWords }
-  }
-
-  private wordOf(text: string): Word {
-    const known = this.known.get(text)
-    if (known) return known
-    const word = {
-      number: this.known.size,
-      stem: stem(text),
-      sets: this.tables.synonymSets(text),
-      isFunction: this.tables.functionWords.has(text),
-      id: this.tables.wordId(text),
-    }
-    this.known.set(text, word)
-    return word
   }
 }

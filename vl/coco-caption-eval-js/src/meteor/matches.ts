@@ -1,7 +1,7 @@
 /** What in a hypothesis may stand for what in a reference. */
-import { alike, Likeness } from './likeness.js'
 import type { Line, Span } from './line.js'
 import type { MeteorTables } from './tables.js'
+import type { Word } from './vocabulary.js'
 
 const matchers = { exact: 0, stem: 1, synonym: 2, paraphrase: 3 } as const
 
@@ -24,12 +24,9 @@ export interface Matches {
   readonly coverage: readonly number[]
 }
 
-/** What the matchers of words ask of {@link Likeness}. */
-const likenessBits = { [matchers.stem]: alike.stem, [matchers.synonym]: alike.synonym } as const
-
 /** Hot: every word of a hypothesis meets every word of its references (`scripts/bench/captions.mjs`). */
 export class MatchFinder {
-  private readonly likeness = new Likeness()
+  private readonly given = new WordSet()
   private readonly sieve = new PhraseSieve()
 
   constructor(private readonly tables: MeteorTables) {}
@@ -37,9 +34,15 @@ export class MatchFinder {
   /** Equal lines are compared by equal words alone. */
   find(hypothesis: Line, reference: Line): Matches {
     const at = reference.words.map((): Match[] => [])
-    this.addEqual(hypothesis, reference, at)
-    if (!isSame(hypothesis, reference)) {
-      this.addAlike(hypothesis, reference, at)
+    const compareAll = !isSame(hypothesis, reference)
+    this.given.fill(hypothesis.words)
+    for (let j = 0; j < at.length; j++) {
+      const wanted = reference.words[j]!
+      if (this.given.has(wanted))
+        addWords(at, j, { hypothesis, matcher: matchers.exact, fits: (word) => word === wanted })
+      if (compareAll) this.addKin(at, j, hypothesis, wanted)
+    }
+    if (compareAll) {
       this.eachParaphrase(reference, hypothesis, (source, target) =>
         at[source.begin]!.push(paraphrase(source, target)),
       )
@@ -50,24 +53,12 @@ export class MatchFinder {
     return { at, ...coverageOf(at, hypothesis.words.length) }
   }
 
-  private addEqual({ words }: Line, reference: Line, at: readonly Match[][]): void {
-    reference.words.forEach((wanted, j) => {
-      for (let i = 0; i < words.length; i++)
-        if (words[i] === wanted) at[j]!.push(wordMatch(j, i, matchers.exact))
-    })
-  }
-
-  /** Of a word in the reference those with the same stem first, then synonyms. */
-  private addAlike({ words }: Line, reference: Line, at: readonly Match[][]): void {
-    reference.words.forEach((wanted, j) => {
-      let found = 0
-      for (let i = 0; i < words.length; i++) found |= this.likeness.of(words[i]!, wanted)
-      if (found === 0) return
-      for (const matcher of [matchers.stem, matchers.synonym])
-        for (let i = 0; i < words.length; i++)
-          if (this.likeness.of(words[i]!, wanted) & likenessBits[matcher])
-            at[j]!.push(wordMatch(j, i, matcher))
-    })
+  /** Words with the same stem first, then synonyms. */
+  private addKin(at: readonly Match[][], j: number, hypothesis: Line, { kin }: Word): void {
+    if (!kin.some(({ word }) => this.given.has(word))) return
+    const find = (word: Word) => kin.find((each) => each.word === word)
+    addWords(at, j, { hypothesis, matcher: matchers.stem, fits: (word) => find(word)?.sameStem === true })
+    addWords(at, j, { hypothesis, matcher: matchers.synonym, fits: (word) => find(word)?.synonym === true })
   }
 
   /** Phrases of a line that the table replaces by phrases of the other one. */
@@ -87,13 +78,22 @@ export class MatchFinder {
 const isSame = (a: Line, b: Line) =>
   a.words.length === b.words.length && a.words.every((word, i) => word === b.words[i])
 
-const wordMatch = (referenceBegin: number, begin: number, matcher: number): Match => ({
-  referenceBegin,
-  referenceLength: 1,
-  begin,
-  length: 1,
-  matcher,
-})
+interface WordMatcher {
+  readonly hypothesis: Line
+  readonly matcher: number
+  readonly fits: (word: Word) => boolean
+}
+
+/** Matches of the reference's word at `referenceBegin`. */
+function addWords(
+  at: readonly Match[][],
+  referenceBegin: number,
+  { hypothesis: { words }, matcher, fits }: WordMatcher,
+): void {
+  for (let begin = 0; begin < words.length; begin++)
+    if (fits(words[begin]!))
+      at[referenceBegin]!.push({ referenceBegin, referenceLength: 1, begin, length: 1, matcher })
+}
 
 const paraphrase = (inReference: Span, inHypothesis: Span): Match => ({
   referenceBegin: inReference.begin,
@@ -116,6 +116,30 @@ function coverageOf(
     }
   }
   return { referenceCoverage, coverage }
+}
+
+/** The words of a line, found by their numbers. */
+class WordSet {
+  private marks = new Int32Array(2 ** 10)
+  private fillings = 0
+
+  fill(words: readonly Word[]): void {
+    this.fillings++
+    for (const { number } of words) {
+      if (number >= this.marks.length) this.grow(2 * number)
+      this.marks[number] = this.fillings
+    }
+  }
+
+  has({ number }: Word): boolean {
+    return this.marks[number] === this.fillings
+  }
+
+  private grow(size: number): void {
+    const marks = new Int32Array(size)
+    marks.set(this.marks)
+    this.marks = marks
+  }
 }
 
 /** Tells of most phrases that they are not in a line without looking at the line. */

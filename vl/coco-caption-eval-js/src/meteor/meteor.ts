@@ -4,6 +4,7 @@ import { Beam } from './beam.js'
 import { ceilingOf } from './ceiling.js'
 import { type Line, LineReader } from './line.js'
 import { type Match, type Matches, MatchFinder } from './matches.js'
+import { trim } from './normalise.js'
 import { addStatistics, countStatistics, type Statistics, scoreOf, statisticsLength } from './statistics.js'
 import type { MeteorTables } from './tables.js'
 
@@ -28,10 +29,10 @@ export class Meteor {
 
   /** @param references one at least; `|||` in one makes two of it */
   segment({ hypothesis, references }: Scored): Segment {
-    const line = this.reader.read(trimmed(hypothesis.replaceAll('|||', '').replaceAll('  ', ' ')))
+    const line = this.reader.read(trim(hypothesis.replaceAll('|||', '').replaceAll('  ', ' ')))
     const pairs = references
       .flatMap((reference) => reference.split('|||'))
-      .map((text, index) => this.pair(line, this.reader.read(trimmed(text)), index))
+      .map((text, index) => this.pair(line, this.reader.read(trim(text)), index))
       .sort((a, b) => b.ceiling - a.ceiling)
     let best: Segment | undefined
     for (const pair of pairs) {
@@ -68,9 +69,6 @@ const rounding = 1e-9
 /** Of equally good ones the reference that stands first. */
 const isBetter = (a: Segment, b: Segment) =>
   a.score > b.score || (a.score === b.score && a.reference < b.reference)
-
-/** What Java's `trim` takes off. */
-const trimmed = (text: string) => text.replace(/^[\0- ]+|[\0- ]+$/g, '')
 
 /** The score of a corpus: that of the statistics' sums, not the mean of its segments' scores. */
 export function corpusScore(segments: readonly Statistics[]): number {

@@ -126,11 +126,10 @@ export class MeteorTables {
     return this.numbers.targets
   }
 
-  /** Numbers of the synonym sets that a word or one of its base forms is in, ascending. */
-  synonymSets(word: string): Uint32Array {
+  /** Numbers of the synonym sets that a word or one of its base forms is in, each once. */
+  synonymSets(word: string): readonly number[] {
     const entries = [this.synonyms.indexOf(word), ...this.baseEntries(word)].filter((entry) => entry >= 0)
-    const found = new Set(entries.flatMap((entry) => [...this.setsOf(entry)]))
-    return Uint32Array.from(found).sort()
+    return [...new Set(entries.flatMap((entry) => [...this.setsOf(entry)]))]
   }
 
   private setsOf(entry: number): Uint32Array {
