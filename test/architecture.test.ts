@@ -16,7 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   text: [],
   metrics: [],
   captions: [], // vl/coco-caption-eval-js, a package of its own
-  datasets: ['files', 'metrics', 'weights'],
+  datasets: ['files', 'metrics'],
   runtime: ['graph'],
   models: ['graph'],
   methods: ['graph', 'models'],

@@ -5,8 +5,8 @@ const empty = -1
 const bits = 2 ** 26
 
 export class PairNumbers {
-  private keys = new Float64Array(2 ** 12).fill(empty)
-  private numbers = new Int32Array(2 ** 12)
+  private keys = new Float64Array(2 ** 15).fill(empty)
+  private numbers = new Int32Array(2 ** 15)
   /** How many pairs there are. */
   count = 0
 
