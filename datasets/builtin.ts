@@ -1,5 +1,5 @@
 /** The built-in world: drawn once, then read as the official files that it is written in. */
-import { cacheFolder } from '../src/weights/index.js'
+import { cacheFolder } from '../src/files/index.js'
 import type { DataSetReader } from './samples.js'
 import { vqaOfficial } from './vqaOfficial.js'
 import { buildWorld } from './world/index.js'

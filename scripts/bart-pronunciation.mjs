@@ -11,6 +11,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { cacheFolder } from '../dist/src/files/index.js'
 import { methods } from '../dist/src/methods/index.js'
 import { chooseRuntime } from '../dist/src/runtime/index.js'
 import { collate, epochOrder, stepTotals } from '../dist/src/tasks/index.js'
@@ -25,7 +26,6 @@ import {
   schedules,
   Trainer,
 } from '../dist/src/training/index.js'
-import { cacheFolder } from '../dist/src/weights/index.js'
 
 const text = { type: 'string' }
 const { values } = parseArgs({

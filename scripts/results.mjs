@@ -24,7 +24,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import sharp from 'sharp'
 import { buildWorld } from '../dist/datasets/world/index.js'
-import { cacheFolder } from '../dist/src/weights/index.js'
+import { cacheFolder } from '../dist/src/files/index.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const text = { type: 'string' }

@@ -10,27 +10,28 @@ import { expect, test } from 'vitest'
  */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
+  files: [],
   graph: [],
-  weights: [],
+  weights: ['files'],
   text: [],
   metrics: [],
   captions: [], // vl/coco-caption-eval-js, a package of its own
-  datasets: ['metrics', 'weights'],
+  datasets: ['files', 'metrics'],
   runtime: ['graph'],
   models: ['graph'],
   methods: ['graph', 'models'],
   pruning: ['type models'],
-  vl: ['graph', 'weights', 'runtime', 'models'],
+  vl: ['files', 'graph', 'weights', 'runtime', 'models'],
   tasks: ['text', 'metrics', 'vl', 'type datasets'], // vl/tasks too
   training: [
-    ...['graph', 'weights', 'runtime', 'models', 'methods', 'pruning', 'text', 'metrics'],
+    ...['files', 'graph', 'weights', 'runtime', 'models', 'methods', 'pruning', 'text', 'metrics'],
     ...['vl', 'tasks', 'datasets'],
   ],
   verify: [
-    ...['graph', 'weights', 'runtime', 'models', 'methods', 'pruning', 'metrics'],
+    ...['files', 'graph', 'weights', 'runtime', 'models', 'methods', 'pruning', 'metrics'],
     ...['vl', 'tasks', 'datasets', 'training'],
   ],
-  cli: ['weights', 'methods', 'metrics', 'vl', 'tasks', 'training', 'verify'], // the only room that prints
+  cli: ['files', 'weights', 'methods', 'metrics', 'vl', 'tasks', 'training', 'verify'], // the only room that prints
 }
 
 const mostLines = 400

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cannotWrite, makeFolder, mendCache, nameAside, syncFolder } from '../../src/weights/index.js'
+import { cannotWrite, makeFolder, mendCache, nameAside, syncFolder } from '../../src/files/index.js'
 import { describePart, jsonFiles, type WorldPart, worldParts } from './files.js'
 import { renderScene } from './render.js'
 

@@ -10,13 +10,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { cacheFolder } from '../../dist/src/files/index.js'
 import { chooseRuntime } from '../../dist/src/runtime/index.js'
 import { epochOrder } from '../../dist/src/tasks/index.js'
 import { openData } from '../../dist/src/training/data.js'
 import { modelParameters } from '../../dist/src/training/graphs.js'
 import { ParameterStore, startValues } from '../../dist/src/training/index.js'
 import { prepare, resolveConfig } from '../../dist/src/training/prepare.js'
-import { cacheFolder, writeSafetensors } from '../../dist/src/weights/index.js'
+import { writeSafetensors } from '../../dist/src/weights/index.js'
 
 const text = { type: 'string' }
 const { values } = parseArgs({ options: { out: text, seed: text, settings: text, cache: text } })

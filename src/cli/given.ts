@@ -1,7 +1,7 @@
 /** What was typed for a command without settings of its own, option by option. */
 import { UserError } from '../base/index.js'
-import { cacheFolder } from '../weights/index.js'
-import { kinds } from './kinds.js'
+import { cacheFolder } from '../files/index.js'
+import { readNumber } from './numbers.js'
 
 export type Typed = Readonly<Record<string, unknown>>
 
@@ -32,7 +32,7 @@ export function countOf(typed: Typed, option: string): number | undefined {
   const wants = 'a whole number from 1'
   const text = textOf(typed, option, wants)
   if (text === undefined) return undefined
-  const count = kinds.whole.read(text)
+  const count = readNumber(text)
   if (Number.isInteger(count) && Number(count) >= 1) return Number(count)
   throw new UserError(`--${option} ${text}: give ${wants}`)
 }

@@ -1,5 +1,6 @@
 /** How the text of an option becomes a value. What the value may be is its field's own schema's business. */
 import { z } from 'zod'
+import { readNumber } from './numbers.js'
 
 export interface Kind {
   /** @returns undefined where the text means nothing of this kind */
@@ -7,10 +8,6 @@ export interface Kind {
   /** What to give, as an error says it. */
   wants(schema: z.ZodType): string
 }
-
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
-
-const readNumber = (text: string) => (decimal.test(text) ? Number(text) : undefined)
 
 function number(wants: string): Kind {
   return { read: readNumber, wants: () => wants }

@@ -1,10 +1,10 @@
 /** `vl-lst train` */
 import type { Argv, CommandModule, Options } from 'yargs'
 import { UserError } from '../base/index.js'
+import { cacheFolder } from '../files/index.js'
 import { methods } from '../methods/index.js'
 import { tasks } from '../tasks/index.js'
 import { resolveConfig, type TrainConfig, type TrainResult, train } from '../training/index.js'
-import { cacheFolder } from '../weights/index.js'
 import { printConfig, readConfigFile } from './configFile.js'
 import { exitCodes, Interrupted, StoppedRun } from './errors.js'
 import { shellCommand } from './format.js'

@@ -8,6 +8,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { humanBytes, packageFolder, UserError } from '../base/index.js'
+import { cachedFile } from '../files/index.js'
 import { methods } from '../methods/index.js'
 import {
   architectureOf,
@@ -20,7 +21,6 @@ import {
 import {
   asFloat32,
   type Checkpoint,
-  cachedFile,
   openModelFolder,
   openSafetensors,
   overlay,

@@ -8,16 +8,13 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:
 import { join } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
+import { cannotWrite, makeFolder, syncFolder, writeWhole } from '../files/index.js'
 import {
   type Checkpoint,
-  cannotWrite,
-  makeFolder,
   openSafetensors,
   type SafetensorsFile,
-  syncFolder,
   type TensorToWrite,
   writeSafetensors,
-  writeWhole,
 } from '../weights/index.js'
 
 const stateSchema = z.object({

@@ -10,6 +10,7 @@ import {
   type PictureCache,
 } from '../../vl/tasks/index.js'
 import { UserError } from '../base/index.js'
+import { cachedFileSlowly } from '../files/index.js'
 import {
   type Batch,
   collate,
@@ -21,7 +22,6 @@ import {
   tasks,
 } from '../tasks/index.js'
 import type { Tokenizer } from '../text/index.js'
-import { cachedFileSlowly } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
 import type { Report } from './events.js'
 import type { Prepared } from './prepare.js'

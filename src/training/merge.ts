@@ -2,19 +2,12 @@
 import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../base/index.js'
+import { cannotWrite, makeFolder, nameAside, writeWhole } from '../files/index.js'
 import { methods, type PeftForm } from '../methods/index.js'
 import { architectureOf } from '../models/index.js'
 import { nativeRuntime } from '../runtime/index.js'
 import { tokenizerFile } from '../text/index.js'
-import {
-  type Checkpoint,
-  cannotWrite,
-  makeFolder,
-  nameAside,
-  type TensorToWrite,
-  writeSafetensors,
-  writeWhole,
-} from '../weights/index.js'
+import { type Checkpoint, type TensorToWrite, writeSafetensors } from '../weights/index.js'
 import { backboneParameters } from './backbone.js'
 import type { TrainConfig } from './config.js'
 import { modelParameters, settingOf } from './graphs.js'

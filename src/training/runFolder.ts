@@ -13,8 +13,8 @@ import {
 import { basename, join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { camel, kebab, UserError } from '../base/index.js'
+import { cannotWrite, makeFolder, writeWhole } from '../files/index.js'
 import type { ScoreRow } from '../metrics/index.js'
-import { cannotWrite, makeFolder, writeWhole } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
 import type { StepRecord } from './events.js'
 

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { UserError } from '../base/index.js'
-import { makeFolder, writeSafetensors } from '../weights/index.js'
+import { makeFolder } from '../files/index.js'
+import { writeSafetensors } from '../weights/index.js'
 import type { RecordedCase } from './case.js'
 import { isSameShape } from './compare.js'
 import type { Values } from './values.js'

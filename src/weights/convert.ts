@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { UserError } from '../base/index.js'
-import { cannotWrite, makeAside, makeFolder } from './aside.js'
+import { cannotWrite, makeAside, makeFolder } from '../files/index.js'
 import { openTorchFolder } from './checkpoint.js'
 import { tensorBytes } from './dtype.js'
 import { statusOf } from './json.js'

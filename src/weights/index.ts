@@ -1,5 +1,3 @@
-export { cannotWrite, makeFolder, nameAside, syncFolder, writeWhole } from './aside.js'
-export { cachedFile, cachedFileSlowly, cacheFolder, mendCache } from './cache.js'
 export { openCheckpoint, overlay } from './checkpoint.js'
 export { type Conversion, type ConvertOptions, convert } from './convert.js'
 export { type Dtype, dtypes, type TensorData } from './dtype.js'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { cachedFile } from './cache.js'
+import { cachedFile } from '../files/index.js'
 import type { Dtype } from './dtype.js'
 import { openSafetensors } from './safetensors.js'
 import { type Checkpoint, renamed, type StoredTensor, tiedNames } from './stored.js'

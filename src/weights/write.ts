@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { makeAside } from './aside.js'
+import { makeAside } from '../files/index.js'
 import { type Dtype, dtypes, tensorBytes } from './dtype.js'
 
 /** A tensor to be written. `data` holds its elements as stored (half floats as bits), or makes them

@@ -1,5 +1,6 @@
 /** METEOR's stages on tables of a few words; with the real ones they are compared in `vl-lst verify`. */
 import { compactMeteor, Meteor, stem } from 'coco-caption-eval-js'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { originalSources, tinySources, tinyTables } from './tinyMeteor.js'
 
@@ -25,6 +26,19 @@ describe('words match by stage', () => {
 test('the first of the best references counts, and ||| makes two of one', () => {
   expect(compare('a cat', 'bird', 'a cat', 'a cat').reference).toBe(1)
   expect(compare('a cat', 'bird ||| a cat').reference).toBe(1)
+})
+
+test('among many references the best one is found, as if each were compared alone', () => {
+  const words = 'a the cat kitten small dog run ran jumping jumped sits it is on'.split(' ')
+  const random = fc.array(fc.constantFrom(...words), { maxLength: 9 }).map((line) => line.join(' '))
+  fc.assert(
+    fc.property(random, fc.array(random, { minLength: 1, maxLength: 6 }), (hypothesis, references) => {
+      const scores = references.map((reference) => compare(hypothesis, reference).score)
+      const { score, reference } = compare(hypothesis, ...references)
+      expect([score, reference]).toEqual([Math.max(...scores), scores.indexOf(Math.max(...scores))])
+    }),
+    { numRuns: 500, seed: 1 },
+  )
 })
 
 test('nothing is worth nothing', () => {

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { PictureSource } from '../../datasets/index.js'
-import { cachedFileSlowly } from '../../src/weights/index.js'
+import { cachedFileSlowly } from '../../src/files/index.js'
 import type { NetworkEncoder } from '../../vl/index.js'
 import { openFeatures, type PictureCache } from '../../vl/tasks/index.js'
 import { solidPng } from '../datasets/pictures.js'

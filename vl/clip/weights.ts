@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { humanBytes, UserError } from '../../src/base/index.js'
+import { cachedFile } from '../../src/files/index.js'
 import { initialised } from '../../src/models/index.js'
 import {
   asFloat32,
   type Checkpoint,
-  cachedFile,
   openCheckpoint,
   openModelFolder,
   openSafetensors,

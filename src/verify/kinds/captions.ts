@@ -27,8 +27,8 @@ import {
 import { meteorHelp, openMeteor } from 'coco-caption-eval-js/node'
 import { z } from 'zod'
 import { UserError } from '../../base/index.js'
+import { cacheFolder } from '../../files/index.js'
 import { meteorFolder } from '../../metrics/index.js'
-import { cacheFolder } from '../../weights/index.js'
 import type { RecordedCase } from '../case.js'
 import type { Check, VerifyContext } from '../kind.js'
 

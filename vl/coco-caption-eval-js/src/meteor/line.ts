@@ -1,17 +1,8 @@
-/** Lines as METEOR compares them: words with all that is looked up of each, once. */
+/** Lines as METEOR compares them. */
 import { meteorWords } from './normalise.js'
-import { stem } from './stem.js'
+import { PhraseTree } from './phraseTree.js'
 import type { MeteorTables } from './tables.js'
-
-export interface Word {
-  readonly text: string
-  readonly stem: string
-  /** Numbers of synonym sets, ascending. */
-  readonly sets: Uint32Array
-  readonly isFunction: boolean
-  /** In the paraphrase table; −1 where it isn't there. */
-  readonly id: number
-}
+import { Vocabulary, type Word } from './vocabulary.js'
 
 /** A phrase of the paraphrase table that stands in a line. */
 export interface Span {
@@ -26,42 +17,28 @@ export interface Line {
   readonly words: readonly Word[]
   /** By begin and length. */
   readonly spans: readonly Span[]
-  /** The same by phrase and begin. */
-  readonly byPhrase: readonly Span[]
   readonly functionWords: number
 }
 
-/** Reads lines; what is known of a word is kept. */
+/** Reads lines; what is known of words and phrases is kept. */
 export class LineReader {
-  private readonly known = new Map<string, Word>()
+  private readonly vocabulary: Vocabulary
+  private readonly phrases: PhraseTree
 
-  constructor(private readonly tables: MeteorTables) {}
-
-  read(text: string): Line {
-    const words = meteorWords(text, this.tables.prefixes).map((word) => this.wordOf(word))
-    const ids = Int32Array.from(words, ({ id }) => id)
-    const spans: Span[] = []
-    for (let begin = 0; begin < ids.length; begin++)
-      this.tables.phrasesAt(ids, begin, (phrase, length) => spans.push({ phrase, begin, length }))
-    return {
-      words,
-      spans,
-      byPhrase: [...spans].sort((a, b) => a.phrase - b.phrase || a.begin - b.begin),
-      functionWords: words.filter(({ isFunction }) => isFunction).length,
-    }
+  constructor(private readonly tables: MeteorTables) {
+    this.vocabulary = new Vocabulary(tables)
+    this.phrases = new PhraseTree(tables)
   }
 
-  private wordOf(text: string): Word {
-    const known = this.known.get(text)
-    if (known) return known
-    const word = {
-      text,
-      stem: stem(text),
-      sets: this.tables.synonymSets(text),
-      isFunction: this.tables.functionWords.has(text),
-      id: this.tables.wordId(text),
+  read(text: string): Line {
+    const words = meteorWords(text, this.tables.prefixes).map((word) => this.vocabulary.wordOf(word))
+    const ids = words.map(({ id }) => id)
+    const spans: Span[] = []
+    let functionWords = 0
+    for (let begin = 0; begin < ids.length; begin++) {
+      this.phrases.phrasesAt(ids, begin, (phrase, length) => spans.push({ phrase, begin, length }))
+      if (words[begin]!.isFunction) functionWords++
     }
-    this.known.set(text, word)
-    return word
+    return { words, spans, functionWords }
   }
 }

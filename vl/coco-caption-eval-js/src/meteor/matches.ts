@@ -1,6 +1,7 @@
 /** What in a hypothesis may stand for what in a reference. */
-import type { Line, Span, Word } from './line.js'
+import type { Line, Span } from './line.js'
 import type { MeteorTables } from './tables.js'
+import type { Word } from './vocabulary.js'
 
 const matchers = { exact: 0, stem: 1, synonym: 2, paraphrase: 3 } as const
 
@@ -19,77 +20,79 @@ export interface Matches {
   /** By the word of the reference at which they begin; the order decides between equally good alignments. */
   readonly at: readonly (readonly Match[])[]
   /** How many matches each word is in. */
-  readonly referenceCoverage: Uint16Array
-  readonly coverage: Uint16Array
+  readonly referenceCoverage: readonly number[]
+  readonly coverage: readonly number[]
 }
 
-export function findMatches(hypothesis: Line, reference: Line, tables: MeteorTables): Matches {
-  const at: Match[][] = reference.words.map(() => [])
-  const referenceCoverage = new Uint16Array(reference.words.length)
-  const coverage = new Uint16Array(hypothesis.words.length)
-  const add = (match: Match) => {
-    at[match.referenceBegin]!.push(match)
-    for (let k = 0; k < match.referenceLength; k++) referenceCoverage[match.referenceBegin + k]!++
-    for (let k = 0; k < match.length; k++) coverage[match.begin + k]!++
+/** Hot: every word of a hypothesis meets every word of its references (`scripts/bench/captions.mjs`). */
+export class MatchFinder {
+  private readonly given = new WordSet()
+  private readonly sieve = new PhraseSieve()
+
+  constructor(private readonly tables: MeteorTables) {}
+
+  /** Equal lines are compared by equal words alone. */
+  find(hypothesis: Line, reference: Line): Matches {
+    const at = reference.words.map((): Match[] => [])
+    const compareAll = !isSame(hypothesis, reference)
+    this.given.fill(hypothesis.words)
+    for (let j = 0; j < at.length; j++) {
+      const wanted = reference.words[j]!
+      if (this.given.has(wanted))
+        addWords(at, j, { hypothesis, matcher: matchers.exact, fits: (word) => word === wanted })
+      if (compareAll) this.addKin(at, j, hypothesis, wanted)
+    }
+    if (compareAll) {
+      this.eachParaphrase(reference, hypothesis, (source, target) =>
+        at[source.begin]!.push(paraphrase(source, target)),
+      )
+      this.eachParaphrase(hypothesis, reference, (source, target) =>
+        at[target.begin]!.push(paraphrase(target, source)),
+      )
+    }
+    return { at, ...coverageOf(at, hypothesis.words.length) }
   }
-  const stages = isSame(hypothesis.words, reference.words) ? wordStages.slice(0, 1) : wordStages
-  for (const [matcher, agree] of stages) addWords(hypothesis, reference, { matcher, agree, add })
-  if (stages.length > 1) addParaphrases(hypothesis, reference, tables, add)
-  return { at, referenceCoverage, coverage }
+
+  /** Words with the same stem first, then synonyms. */
+  private addKin(at: readonly Match[][], j: number, hypothesis: Line, { kin }: Word): void {
+    if (!kin.some(({ word }) => this.given.has(word))) return
+    const find = (word: Word) => kin.find((each) => each.word === word)
+    addWords(at, j, { hypothesis, matcher: matchers.stem, fits: (word) => find(word)?.sameStem === true })
+    addWords(at, j, { hypothesis, matcher: matchers.synonym, fits: (word) => find(word)?.synonym === true })
+  }
+
+  /** Phrases of a line that the table replaces by phrases of the other one. */
+  private eachParaphrase(from: Line, to: Line, found: (source: Span, target: Span) => void): void {
+    const { targets, targetStarts } = this.tables
+    this.sieve.fill(to.spans)
+    for (const source of from.spans) {
+      const end = targetStarts[source.phrase + 1]!
+      for (let k = targetStarts[source.phrase]!; k < end; k++) {
+        if (!this.sieve.mayHold(targets[k]!)) continue
+        for (const target of to.spans) if (target.phrase === targets[k]) found(source, target)
+      }
+    }
+  }
 }
 
-type Add = (match: Match) => void
+const isSame = (a: Line, b: Line) =>
+  a.words.length === b.words.length && a.words.every((word, i) => word === b.words[i])
 
-const isSame = (a: readonly Word[], b: readonly Word[]) =>
-  a.length === b.length && a.every((word, i) => word === b[i])
+interface WordMatcher {
+  readonly hypothesis: Line
+  readonly matcher: number
+  readonly fits: (word: Word) => boolean
+}
 
-const wordStages: readonly (readonly [matcher: number, agree: (a: Word, b: Word) => boolean])[] = [
-  [matchers.exact, (a, b) => a === b],
-  [matchers.stem, (a, b) => a !== b && a.stem === b.stem],
-  [matchers.synonym, (a, b) => a !== b && haveCommon(a.sets, b.sets)],
-]
-
+/** Matches of the reference's word at `referenceBegin`. */
 function addWords(
-  { words }: Line,
-  { words: wanted }: Line,
-  { matcher, agree, add }: { matcher: number; agree: (a: Word, b: Word) => boolean; add: Add },
+  at: readonly Match[][],
+  referenceBegin: number,
+  { hypothesis: { words }, matcher, fits }: WordMatcher,
 ): void {
-  for (let j = 0; j < wanted.length; j++)
-    for (let i = 0; i < words.length; i++)
-      if (agree(words[i]!, wanted[j]!))
-        add({ referenceBegin: j, referenceLength: 1, begin: i, length: 1, matcher })
-}
-
-/** Whether two ascending lists have a number in common. */
-function haveCommon(a: Uint32Array, b: Uint32Array): boolean {
-  if (a.length === 0 || b.length === 0) return false
-  let [i, k] = [0, 0]
-  while (i < a.length && k < b.length) {
-    const difference = a[i]! - b[k]!
-    if (difference === 0) return true
-    if (difference < 0) i++
-    else k++
-  }
-  return false
-}
-
-/** By the table from the reference to the hypothesis, then from the hypothesis to the reference. */
-function addParaphrases(hypothesis: Line, reference: Line, tables: MeteorTables, add: Add): void {
-  eachParaphrase(reference, hypothesis, tables, (source, target) => add(paraphrase(source, target)))
-  eachParaphrase(hypothesis, reference, tables, (source, target) => add(paraphrase(target, source)))
-}
-
-function eachParaphrase(
-  from: Line,
-  to: Line,
-  tables: MeteorTables,
-  found: (source: Span, target: Span) => void,
-): void {
-  for (const source of from.spans) {
-    if (!tables.isSource(source.phrase)) continue
-    for (const target of to.byPhrase)
-      if (tables.isParaphrase(source.phrase, target.phrase)) found(source, target)
-  }
+  for (let begin = 0; begin < words.length; begin++)
+    if (fits(words[begin]!))
+      at[referenceBegin]!.push({ referenceBegin, referenceLength: 1, begin, length: 1, matcher })
 }
 
 const paraphrase = (inReference: Span, inHypothesis: Span): Match => ({
@@ -99,3 +102,57 @@ const paraphrase = (inReference: Span, inHypothesis: Span): Match => ({
   length: inHypothesis.length,
   matcher: matchers.paraphrase,
 })
+
+function coverageOf(
+  at: Matches['at'],
+  hypothesisWords: number,
+): Pick<Matches, 'coverage' | 'referenceCoverage'> {
+  const referenceCoverage = new Array<number>(at.length).fill(0)
+  const coverage = new Array<number>(hypothesisWords).fill(0)
+  for (const list of at) {
+    for (const { referenceBegin, referenceLength, begin, length } of list) {
+      for (let k = 0; k < referenceLength; k++) referenceCoverage[referenceBegin + k]!++
+      for (let k = 0; k < length; k++) coverage[begin + k]!++
+    }
+  }
+  return { referenceCoverage, coverage }
+}
+
+/** The words of a line, found by their numbers. */
+class WordSet {
+  private marks = new Int32Array(2 ** 10)
+  private fillings = 0
+
+  fill(words: readonly Word[]): void {
+    this.fillings++
+    for (const { number } of words) {
+      if (number >= this.marks.length) this.grow(2 * number)
+      this.marks[number] = this.fillings
+    }
+  }
+
+  has({ number }: Word): boolean {
+    return this.marks[number] === this.fillings
+  }
+
+  private grow(size: number): void {
+    const marks = new Int32Array(size)
+    marks.set(this.marks)
+    this.marks = marks
+  }
+}
+
+/** Tells of most phrases that they are not in a line without looking at the line. */
+class PhraseSieve {
+  private readonly marks = new Int32Array(2 ** 10)
+  private fillings = 0
+
+  fill(spans: readonly Span[]): void {
+    this.fillings++
+    for (const { phrase } of spans) this.marks[phrase % this.marks.length] = this.fillings
+  }
+
+  mayHold(phrase: number): boolean {
+    return this.marks[phrase % this.marks.length] === this.fillings
+  }
+}

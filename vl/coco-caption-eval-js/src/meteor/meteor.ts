@@ -1,8 +1,10 @@
 /** METEOR 1.5 (Denkowski and Lavie 2014) for English, with the parameters that the COCO evaluation calls it with. */
 import type { Score, Scored } from '../scores.js'
 import { Beam } from './beam.js'
+import { ceilingOf } from './ceiling.js'
 import { type Line, LineReader } from './line.js'
-import { findMatches, type Match } from './matches.js'
+import { type Match, type Matches, MatchFinder } from './matches.js'
+import { trim } from './normalise.js'
 import { addStatistics, countStatistics, type Statistics, scoreOf, statisticsLength } from './statistics.js'
 import type { MeteorTables } from './tables.js'
 
@@ -17,34 +19,56 @@ export interface Segment {
 /** Compares hypotheses with references; what it has looked up of a word it keeps. */
 export class Meteor {
   private readonly reader: LineReader
+  private readonly finder: MatchFinder
   private readonly beam = new Beam()
 
-  constructor(private readonly tables: MeteorTables) {
+  constructor(tables: MeteorTables) {
     this.reader = new LineReader(tables)
+    this.finder = new MatchFinder(tables)
   }
 
   /** @param references one at least; `|||` in one makes two of it */
   segment({ hypothesis, references }: Scored): Segment {
-    const line = this.reader.read(trimmed(hypothesis.replaceAll('|||', '').replaceAll('  ', ' ')))
-    let best: Segment | undefined
-    references
+    const line = this.reader.read(trim(hypothesis.replaceAll('|||', '').replaceAll('  ', ' ')))
+    const pairs = references
       .flatMap((reference) => reference.split('|||'))
-      .forEach((text, reference) => {
-        const segment = this.compare(line, this.reader.read(trimmed(text)), reference)
-        if (!best || segment.score > best.score) best = segment
-      })
+      .map((text, index) => this.pair(line, this.reader.read(trim(text)), index))
+      .sort((a, b) => b.ceiling - a.ceiling)
+    let best: Segment | undefined
+    for (const pair of pairs) {
+      if (best && pair.ceiling < best.score - rounding) break
+      const segment = this.align(line, pair)
+      if (!best || isBetter(segment, best)) best = segment
+    }
     return best!
   }
 
-  private compare(hypothesis: Line, reference: Line, index: number): Segment {
-    const alignment = this.beam.search(findMatches(hypothesis, reference, this.tables))
+  private pair(hypothesis: Line, reference: Line, index: number): Pair {
+    const matches = this.finder.find(hypothesis, reference)
+    return { reference, index, matches, ceiling: ceilingOf(hypothesis, reference, matches) }
+  }
+
+  private align(hypothesis: Line, { reference, index, matches }: Pair): Segment {
+    const alignment = this.beam.search(matches)
     const statistics = countStatistics(hypothesis, reference, alignment)
     return { statistics, score: scoreOf(statistics), reference: index, alignment }
   }
 }
 
-/** What Java's `trim` takes off. */
-const trimmed = (text: string) => text.replace(/^[\0- ]+|[\0- ]+$/g, '')
+/** A reference before its alignment is searched. */
+interface Pair {
+  readonly reference: Line
+  readonly index: number
+  readonly matches: Matches
+  readonly ceiling: number
+}
+
+/** More than a score and its ceiling differ by the order of their sums. */
+const rounding = 1e-9
+
+/** Of equally good ones the reference that stands first. */
+const isBetter = (a: Segment, b: Segment) =>
+  a.score > b.score || (a.score === b.score && a.reference < b.reference)
 
 /** The score of a corpus: that of the statistics' sums, not the mean of its segments' scores. */
 export function corpusScore(segments: readonly Statistics[]): number {

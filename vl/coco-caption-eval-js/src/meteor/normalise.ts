@@ -31,18 +31,15 @@ const afterStops: readonly (readonly [RegExp, string])[] = [
 
 const hasLetter = expression('[LETTERS]')
 const blanks = /[ \u00a0\u2000-\u200a\u202f\u205f\u3000]+/g
+const blank = 0x20
 const between = /[ \t\n\f\r]+/
 
 /** What a full stop at the end of a word belongs to: always to the word, or only before a number. */
 export type Prefix = 'any' | 'numeric'
 export type Prefixes = ReadonlyMap<string, Prefix>
 
-/** Nothing in such a text is changed but its blanks. */
-const plain = /^[a-z0-9 ]*$/
-
 /** @returns the words of a text with one blank between, in their own case */
 export function normalise(text: string, prefixes: Prefixes): string {
-  if (plain.test(text)) return trimmed(text)
   let line = replaceAll(` ${text} `, replacements)
   while (line.includes(`${stops}.`)) {
     line = line.replace(new RegExp(`${stops}\\.([^.])`, 'gu'), 'DOTDOTMULTI $1')
@@ -56,8 +53,15 @@ export function normalise(text: string, prefixes: Prefixes): string {
 const replaceAll = (text: string, all: readonly (readonly [RegExp, string])[]) =>
   all.reduce((line, [what, by]) => line.replace(what, by), text)
 
-/** Java's `trim` takes off all below a blank too. */
-const trimmed = (text: string) => text.replace(blanks, ' ').replace(/^[\0- ]+|[\0- ]+$/g, '')
+const trimmed = (text: string) => trim(text.replace(blanks, ' '))
+
+/** What Java's `trim` takes off: all up to a blank. */
+export function trim(text: string): string {
+  let [begin, end] = [0, text.length]
+  while (begin < end && text.charCodeAt(begin) <= blank) begin++
+  while (begin < end && text.charCodeAt(end - 1) <= blank) end--
+  return text.slice(begin, end)
+}
 
 /** Full stops at the ends of words, where they end a sentence. */
 function separateStops(line: string, prefixes: Prefixes): string {
@@ -75,8 +79,12 @@ function separateStop(word: string, next: string, prefixes: Prefixes): string {
   return `${before} .`
 }
 
+/** Most captions: words with one blank between, in which nothing is changed. */
+const plainWords = /^[a-z0-9]+(?: [a-z0-9]+)*$/
+
 /** The words that METEOR compares. */
 export function meteorWords(text: string, prefixes: Prefixes): string[] {
+  if (plainWords.test(text)) return text.split(' ')
   return normalise(text, prefixes)
     .toLowerCase()
     .split(between)

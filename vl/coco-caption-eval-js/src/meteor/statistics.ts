@@ -14,7 +14,11 @@ export const statisticsLength = 23
 
 /** English, as tuned to rank systems. */
 const [alpha, beta, gamma, delta] = [0.85, 0.2, 0.6, 0.75]
-const matcherWeights = [1, 0.6, 0.8, 0.6]
+export const matcherWeights = [1, 0.6, 0.8, 0.6]
+
+/** What a line's words count together. */
+export const weightOfWords = (words: number, functionWords: number): number =>
+  delta * (words - functionWords) + (1 - delta) * functionWords
 
 export function countStatistics(hypothesis: Line, reference: Line, alignment: readonly Match[]): Statistics {
   const counts = new Array<number>(statisticsLength).fill(0)
@@ -53,10 +57,7 @@ function isWhole(counts: Statistics): boolean {
 }
 
 export function scoreOf(counts: Statistics): number {
-  const weighted = (line: 0 | 1) => {
-    const [words, functions] = [counts[line]!, counts[2 + line]!]
-    return delta * (words - functions) + (1 - delta) * functions
-  }
+  const weighted = (line: 0 | 1) => weightOfWords(counts[line]!, counts[2 + line]!)
   const matched = (line: 0 | 1) => {
     let sum = 0
     matcherWeights.forEach((weight, k) => {
@@ -67,10 +68,13 @@ export function scoreOf(counts: Statistics): number {
     })
     return sum
   }
-  const [precision, recall] = [matched(0) / weighted(0), matched(1) / weighted(1)]
-  const mean = 1 / ((1 - alpha) / precision + alpha / recall)
   const pieces = counts[chunksAt]! / ((counts[matchedAt]! + counts[matchedAt + 1]!) / 2)
-  const fragmentation = isWhole(counts) ? 0 : pieces
+  return combine(matched(0) / weighted(0), matched(1) / weighted(1), isWhole(counts) ? 0 : pieces)
+}
+
+/** @param fragmentation from 0 for a line in one piece to 1 for words that are matched alone */
+export function combine(precision: number, recall: number, fragmentation: number): number {
+  const mean = 1 / ((1 - alpha) / precision + alpha / recall)
   const score = mean * (1 - gamma * fragmentation ** beta)
   return Number.isNaN(score) ? 0 : Math.max(0, score) // not a number: no match, or an empty line
 }

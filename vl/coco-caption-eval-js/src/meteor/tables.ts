@@ -71,23 +71,30 @@ export class MeteorTables {
     return this.words.indexOf(word)
   }
 
+  /** The phrases that begin with a word, from the first number to before the second one. */
+  phrasesOf(word: number): readonly [low: number, high: number] {
+    const { firstPhrases } = this.numbers
+    return [firstPhrases[word]!, firstPhrases[word + 1]!]
+  }
+
   /**
-   * Phrases of the paraphrase table that begin at `begin`.
+   * Those of some phrases that have a word at `place`.
    *
-   * @param words numbers of a line's words
-   * @param take called with each phrase's number and length in words, shorter ones first
+   * @param range of phrases that are longer than `place`, with the same words before it
    */
-  phrasesAt(words: Int32Array, begin: number, take: (phrase: number, length: number) => void): void {
-    if (words[begin]! < 0) return
-    const { firstPhrases, phraseStarts } = this.numbers
-    let [low, high] = [firstPhrases[words[begin]!]!, firstPhrases[words[begin]! + 1]!]
-    for (let length = 1; low < high; length++) {
-      if (phraseStarts[low + 1]! - phraseStarts[low]! === length) take(low++, length)
-      const next = words[begin + length] ?? -1
-      if (next < 0 || length === longestPhrase) return
-      low = this.firstWithWord(low, high, length, next)
-      high = this.endOfWord(low, high, length, next)
-    }
+  phrasesWith(
+    word: number,
+    place: number,
+    [low, high]: readonly [low: number, high: number],
+  ): readonly [low: number, high: number] {
+    const first = this.firstWithWord(low, high, place, word)
+    return [first, this.endOfWord(first, high, place, word)]
+  }
+
+  /** In words. */
+  phraseLength(phrase: number): number {
+    const { phraseStarts } = this.numbers
+    return phraseStarts[phrase + 1]! - phraseStarts[phrase]!
   }
 
   /** The first phrase of `low` … `high` − 1, alike but for their words from `place` on, whose word there is `word` or later. */
@@ -110,29 +117,19 @@ export class MeteorTables {
     return this.firstWithWord(low, Math.min(high, low + step), place, word + 1)
   }
 
-  /** Whether one phrase stands for another in the paraphrase table, in this direction. */
-  isParaphrase(source: number, target: number): boolean {
-    const { targets, targetStarts } = this.numbers
-    let [from, to] = [targetStarts[source]!, targetStarts[source + 1]!]
-    while (from < to) {
-      const middle = (from + to) >>> 1
-      if (targets[middle]! < target) from = middle + 1
-      else to = middle
-    }
-    return from < targetStarts[source + 1]! && targets[from] === target
+  /** The phrases that a phrase stands for, ascending, are `targets` from one of these places to before the next. */
+  get targetStarts(): Uint32Array {
+    return this.numbers.targetStarts
   }
 
-  /** Whether a phrase stands for any other. */
-  isSource(phrase: number): boolean {
-    const { targetStarts } = this.numbers
-    return targetStarts[phrase] !== targetStarts[phrase + 1]
+  get targets(): Uint32Array {
+    return this.numbers.targets
   }
 
-  /** Numbers of the synonym sets that a word or one of its base forms is in, ascending. */
-  synonymSets(word: string): Uint32Array {
+  /** Numbers of the synonym sets that a word or one of its base forms is in, each once. */
+  synonymSets(word: string): readonly number[] {
     const entries = [this.synonyms.indexOf(word), ...this.baseEntries(word)].filter((entry) => entry >= 0)
-    const found = new Set(entries.flatMap((entry) => [...this.setsOf(entry)]))
-    return Uint32Array.from(found).sort()
+    return [...new Set(entries.flatMap((entry) => [...this.setsOf(entry)]))]
   }
 
   private setsOf(entry: number): Uint32Array {

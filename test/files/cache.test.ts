@@ -2,11 +2,9 @@ import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { UserError } from '../../src/base/index.js'
+import { cachedFile, cachedFileSlowly, cacheFolder } from '../../src/files/index.js'
 import {
   asFloat32,
-  cachedFile,
-  cachedFileSlowly,
-  cacheFolder,
   openCheckpoint,
   openSafetensors,
   overlay,

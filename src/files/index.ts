@@ -1,0 +1,9 @@
+export {
+  cannotWrite,
+  makeAside,
+  makeFolder,
+  nameAside,
+  syncFolder,
+  writeWhole,
+} from './aside.js'
+export { cachedFile, cachedFileSlowly, cacheFolder, mendCache } from './cache.js'
