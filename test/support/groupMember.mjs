@@ -46,18 +46,29 @@ const jobs = {
     clearInterval(turning)
     return { cameAt, wentAt: Date.now(), turns }
   },
-  async train(group, { config, abortAt, ...options }) {
+  /**
+   * A training run.
+   *
+   * @param given.stopAt whom to interrupt, and after how many times that it was asked whether it is to end
+   */
+  async train(group, { config, stopAt, ...options }) {
+    const { train } = await import('../../dist/src/training/index.js')
     const stop = new AbortController()
     const events = []
-    const { train } = await import('../../dist/src/training/index.js')
+    let asked = 0
+    const exchange = (message) => {
+      if (typeof message === 'boolean' && ++asked === stopAt?.times && group.rank === stopAt.rank)
+        setImmediate(() => stop.abort())
+      return group.exchange(message)
+    }
     const result = await train(config, {
-      ...options,
-      command: 'vl-lst train',
-      group,
-      signal: stop.signal,
-      report: (event) => {
-        if (event.kind !== 'preparing') events.push(event)
+      ...{ ...options, command: 'vl-lst train', signal: stop.signal },
+      group: {
+        ...{ rank: group.rank, size: group.size, exchange, close: () => group.close() },
+        memory: (lengths) => group.memory(lengths),
+        sum: (arrays) => group.sum(arrays),
       },
+      report: (event) => events.push(event),
     })
     return { result, events }
   },

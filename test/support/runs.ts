@@ -155,8 +155,8 @@ export interface RunOptions {
 }
 
 export interface GroupRunOptions extends Pick<RunOptions, 'run' | 'resume'> {
-  /** Interrupts the worker of this rank as it comes to a step. */
-  readonly stopAt?: { readonly rank: number; readonly step: number }
+  /** Interrupts the worker of this rank after it was asked so often whether it is to end. */
+  readonly stopAt?: { readonly rank: number; readonly times: number }
 }
 
 /** Three steps of eight samples with two threads, unless `over` says otherwise. */
