@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { writeResults } from './results.mjs'
+import { median, writeResults } from './results.mjs'
 import { Worker } from './worker.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -68,12 +68,6 @@ const summary = (passes) => ({
   medianMs: median(passes.map(({ ms }) => ms)),
   medianCpuMs: median(passes.map(({ cpuMs }) => cpuMs)),
 })
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
 
 /** ‖ours − peer's‖ / ‖peer's‖: JPEG decoders differ by a unit here and there, and nothing else may. */
 function difference(ours, peer) {

@@ -21,3 +21,9 @@ export async function compareEach(settings, compare, describe) {
   }
   return results
 }
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}

@@ -8,8 +8,11 @@
  *   npm run bench -- captions --python VENV/bin/python [--images 1000,5000] [--pairs 3] [--meteor-data DIR] [--out FILE]
  *   npm run bench -- memory [--steps 3] [--threads 2] [--shapes V,G] [--methods lst,full,…] [--dropout 0,0.1]
  *       [--cache DIR] [--out FILE]
+ *   npm run bench -- workers [--pairs 9] [--workers 2] [--shapes V] [--methods lst] [--dropout 0] [--rounds 30]
+ *       [--backbone t5-small] [--cache DIR] [--out FILE]
  *
- * The last has no peer: it holds what `vl-lst estimate` tells against what steps take. The Python of the others needs
+ * The last two have no peer: `memory` holds what `vl-lst estimate` tells against what steps take, `workers` several
+ * processes of one thread against one process of as many. The Python of the others needs
  * `scripts/bench/peers/requirements.txt`; that of captions pycocoevalcap, in an environment of its own. Results are
  * printed and written as JSON.
  */
@@ -17,8 +20,12 @@ import { benchCaptions } from './captions.mjs'
 import { benchFeatures } from './features.mjs'
 import { benchMemory } from './memory.mjs'
 import { benchStep } from './step.mjs'
+import { benchWorkers } from './workers.mjs'
 
-const benches = { step: benchStep, features: benchFeatures, captions: benchCaptions, memory: benchMemory }
+const benches = {
+  ...{ step: benchStep, features: benchFeatures, captions: benchCaptions, memory: benchMemory },
+  workers: benchWorkers,
+}
 
 const [name, ...rest] = process.argv.slice(2)
 const bench = benches[name]

@@ -12,6 +12,19 @@ export const shapes = {
   G: { backbone: 't5-base', batch: 16, text: 128, positions: 0, featDim: 0, target: 2, task: 'cola' },
 }
 
+/** Rows `from` … `to` − 1 of a batch, weighted as a part of the whole. */
+export function rowsOf(batch, from, to) {
+  const cut = (values) => {
+    const width = values.length / batch.batch
+    return values.slice(from * width, to * width)
+  }
+  const rows = Object.entries(batch).map(([name, value]) => [
+    name,
+    ArrayBuffer.isView(value) ? cut(value) : value,
+  ])
+  return { ...Object.fromEntries(rows), batch: to - from }
+}
+
 /** A batch of these sizes whose ids and features are a fixed function of their place. */
 export function randomBatch({ batch, text, positions, featDim, target }, vocabulary) {
   const ids = (count, from) =>

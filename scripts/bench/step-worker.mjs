@@ -2,21 +2,32 @@
  * Our side of `npm run bench -- step`: builds one training step at T5-base's size and runs it on request.
  *
  *   node scripts/bench/step-worker.mjs --shape V --method lst --dropout 0 --threads 2 --cache DIR [--profile PREFIX]
+ *       [--backbone t5-small] [--rank 0 --size 2 --descriptors 1]
  *
+ * As one of several workers it has its share of the batch; descriptor 3 and those behind it are the shared file's.
  * Prints one JSON line when ready; then reads lines: `step` runs one step and prints {ms, cpuMs, loss}, `memory`
  * prints the process's memory, `quit` ends.
  */
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { methods } from '../../dist/src/methods/index.js'
-import { keepHeapSmall, processMemory } from '../../dist/src/runtime/index.js'
-import { openBackbone, paperConfig, Trainer } from '../../dist/src/training/index.js'
+import { keepHeapSmall, nativeRuntime, processMemory } from '../../dist/src/runtime/index.js'
+import {
+  joinSharedGroup,
+  openBackbone,
+  paperConfig,
+  soloGroup,
+  Trainer,
+} from '../../dist/src/training/index.js'
 import { visualEmbeddingDefaults } from '../../dist/vl/index.js'
-import { randomBatch, shapes } from './shapes.mjs'
+import { randomBatch, rowsOf, shapes } from './shapes.mjs'
 
 const text = { type: 'string' }
 const { values } = parseArgs({
-  options: { shape: text, method: text, dropout: text, threads: text, cache: text, profile: text },
+  options: {
+    ...{ shape: text, method: text, dropout: text, threads: text, cache: text, profile: text },
+    ...{ backbone: text, rank: text, size: text, descriptors: text },
+  },
 })
 const shape = shapes[values.shape]
 const threads = Number(values.threads)
@@ -24,7 +35,14 @@ const threads = Number(values.threads)
 keepHeapSmall()
 const before = processMemory()
 const start = performance.now()
-const backbone = openBackbone(`random:${shape.backbone}`, { cache: values.cache })
+const group = values.size
+  ? joinSharedGroup({
+      fds: Array.from({ length: Number(values.descriptors) }, (_, i) => 3 + i),
+      ...{ rank: Number(values.rank), size: Number(values.size), runtime: nativeRuntime, threads },
+      onNote: (note) => process.stderr.write(`${note}\n`),
+    })
+  : soloGroup
+const backbone = openBackbone(`random:${values.backbone ?? shape.backbone}`, { cache: values.cache })
 const method = methods.get(values.method)
 const vision = shape.positions > 0 && {
   ...visualEmbeddingDefaults,
@@ -43,12 +61,14 @@ const trainer = await Trainer.create({
   optimizer: { name: 'adamw', options: {} },
   maxGradNorm: 1,
   seed: 1,
-  threads,
+  ...{ threads, group },
   ...(values.profile ? { profilePrefix: values.profile } : {}),
 })
 const ready = processMemory()
 
-const batch = randomBatch(shape, backbone.config.vocabSize)
+const whole = randomBatch(shape, backbone.config.vocabSize)
+const [firstRow, end] = [0, 1].map((i) => Math.floor((whole.batch * (group.rank + i)) / group.size))
+const batch = rowsOf(whole, firstRow, end)
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`)
 let peakPrivate = 0
 const watch = setInterval(() => {
@@ -81,7 +101,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   }
   if (line === 'step') {
     const [wall, cpu] = [performance.now(), process.cpuUsage()]
-    const loss = await trainer.backward(batch, { step, firstRow: 0, samples: shape.batch })
+    const own = await trainer.backward(batch, { step, firstRow, samples: shape.batch })
+    const loss = (await group.exchange(own)).reduce((sum, of) => sum + of)
     await trainer.update(1e-4)
     const used = process.cpuUsage(cpu)
     step++
@@ -91,3 +112,4 @@ for await (const line of createInterface({ input: process.stdin })) {
 clearInterval(watch)
 if (values.profile) process.stderr.write(`${trainer.endProfiling()}\n`)
 trainer.close()
+group.close()

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { compareEach, writeResults } from './results.mjs'
+import { compareEach, median, writeResults } from './results.mjs'
 import { Worker } from './worker.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -75,12 +75,6 @@ async function compare({ shape, method, dropout, threads, python, cache, pairs }
       peakPrivate: memory.ours.peakAnonBytes / memory.peer.peakAnonBytes,
     },
   }
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
 function describe({ shape, method, dropout, ours, peer, ratios }) {

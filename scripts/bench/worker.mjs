@@ -6,9 +6,14 @@ export class Worker {
   #child
   #lines
 
-  constructor(command, args) {
-    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  /** @param fds descriptors that the process inherits, from 3 on */
+  constructor(command, args, fds = []) {
+    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit', ...fds] })
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+  }
+
+  get pid() {
+    return this.#child.pid
   }
 
   /** The next line that the process prints. */

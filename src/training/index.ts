@@ -38,3 +38,6 @@ export {
 export type { CheckpointName } from './trainedRun.js'
 export { Trainer, type TrainerOptions } from './trainer.js'
 export { openSession, startValues } from './weights.js'
+export { soloGroup, type WorkerGroup } from './workers/group.js'
+export { createSharedFile, type SharedFile } from './workers/sharedFile.js'
+export { joinSharedGroup, type SharedGroupOptions } from './workers/sharedMemory.js'
