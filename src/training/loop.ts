@@ -11,32 +11,31 @@ import {
   type LoadedCheckpoint,
   loadCheckpoint,
   loadLastCheckpoint,
-  pruneCheckpoints,
   type RunState,
-  saveCheckpoint,
 } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
 import { openData, type RunData } from './data.js'
 import { type Scored, scoreSplit } from './evaluate.js'
 import type { Report, StepRecord, TrainResult } from './events.js'
+import { MetricsLog, trimMetrics } from './metricsLog.js'
 import { Pace } from './pace.js'
 import { elements } from './parameters.js'
 import { Predictor, specialTokens } from './predictor.js'
 import { type Prepared, prepare } from './prepare.js'
 import {
-  appendMetrics,
-  createRunFolder,
   defaultRunFolder,
-  findRun,
+  openRunFolder,
   pointAt,
   type RunFolder,
   refuseFolder,
-  trimMetrics,
   writeConfig,
   writePredictions,
   writeReport,
 } from './runFolder.js'
-import { checkpointContent, noteOnExtra, trainedWeights, versions } from './saved.js'
+import { RunLock } from './runLock.js'
+import { tidyCheckpoints } from './saveCheckpoint.js'
+import { checkpointContent, trainedWeights, versions } from './saved.js'
+import { type SavedState, Saver } from './saver.js'
 import { learningRateAt, schedules } from './schedule.js'
 import { openSideInit } from './sideInit/index.js'
 import { textNotes } from './textNotes.js'
@@ -63,9 +62,19 @@ export interface TrainOptions {
 }
 
 /**
- * @throws {UserError} bad data, weights or settings before the first step; a disk or a loss that turned bad after it
+ * @throws {UserError} bad data, weights or settings, or a run folder that another run holds, before the first step; a
+ *   disk or a loss that turned bad after it
  */
 export async function train(config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
+  const lock = new RunLock()
+  try {
+    return await trainHolding(lock, config, given)
+  } finally {
+    lock.release()
+  }
+}
+
+async function trainHolding(lock: RunLock, config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
   keepHeapSmall()
   const { group = soloGroup } = given
   checkBatch(config, group)
@@ -73,7 +82,9 @@ export async function train(config: TrainConfig, given: TrainOptions): Promise<T
   const report: Report = isFirst ? given.report : () => {}
   const options = { ...given, report, group }
   const path = options.output ?? defaultRunFolder(config, new Date())
-  if (isFirst && options.resume === undefined) refuseFolder(path)
+  const open = () => (isFirst ? openRunFolder(lock, path, options.resume) : null)
+  const old = options.resume === undefined ? undefined : open()
+  if (isFirst && !old) refuseFolder(path)
   const note = (text: string) => report({ kind: 'note', text })
   const runtime = options.runtime ?? chooseRuntime(note)
   const prepared = await firstAlone(group, () =>
@@ -113,8 +124,7 @@ export async function train(config: TrainConfig, given: TrainOptions): Promise<T
   })
   try {
     const data = await opening
-    const open = () => (options.resume === undefined ? createRunFolder(path) : findRun(options.resume))
-    const [folder] = await group.exchange(isFirst ? open() : null)
+    const [folder] = await group.exchange(old ?? open())
     const run = new Run(config, options, { ...prepared, data }, folder!, trainer, runtime)
     try {
       return await run.go()
@@ -147,10 +157,11 @@ class Run {
   readonly #group: WorkerGroup
   /** Whether this worker writes the run's files, and alone knows which weights were best. */
   readonly #isFirst: boolean
-  #state: Omit<RunState, 'counts'> = { step: 0, evaluated: 0, best: null, seconds: 0 }
-  #savedStep = -1
-  /** What was said about the files of its checkpoints. */
-  #note: string | undefined
+  readonly #saver: Saver
+  readonly #metrics: MetricsLog
+  #state: SavedState = { step: 0, evaluated: 0, best: null, seconds: 0 }
+  /** Better than the best whose checkpoint is whole, and not saved yet. */
+  #better: { readonly best: NonNullable<RunState['best']>; readonly scored: Scored } | undefined
 
   constructor(
     config: TrainConfig,
@@ -169,6 +180,22 @@ class Run {
     this.#group = options.group
     this.#isFirst = options.group.rank === 0
     this.#batches = new StepBatches(config, prepared.data, specialTokens(prepared.spec), options.group)
+    this.#saver = new Saver(folder, {
+      keep: config.keep,
+      report: options.report,
+      contentOf: (state) => checkpointContent(config, prepared, trainer, state),
+      onSaved: ({ best }) => {
+        if (best === this.#better?.best) this.#bestScored = this.#better?.scored
+        this.#state = { ...this.#state, best }
+      },
+    })
+    this.#metrics = new MetricsLog(folder, ({ message }) =>
+      this.#say(`${message}; training goes on, and its lines wait for room`),
+    )
+  }
+
+  #say(text: string): void {
+    this.#options.report({ kind: 'note', text })
   }
 
   async go(): Promise<TrainResult> {
@@ -177,12 +204,15 @@ class Run {
     this.#start()
     try {
       await this.#steps()
+      if (this.#isFirst) await this.#saveNow()
       const scores = await this.#finish()
       return { folder: this.#folder.path, outcome: 'finished', step: this.#state.step, scores }
     } catch (error) {
       if (!(error instanceof Interruption)) throw error
-      if (this.#isFirst) this.#save()
+      if (this.#isFirst) await this.#saveNow()
       return { folder: this.#folder.path, outcome: 'interrupted', step: this.#state.step, scores: {} }
+    } finally {
+      await this.#saver.idle()
     }
   }
 
@@ -195,8 +225,9 @@ class Run {
 
   /** All workers go on from the checkpoint that the first one finds. */
   async #restore(): Promise<void> {
-    const note = (text: string) => this.#options.report({ kind: 'note', text })
-    const found = this.#isFirst ? loadLastCheckpoint(this.#folder.checkpoints, note) : undefined
+    if (this.#isFirst) await tidyCheckpoints(this.#folder.checkpoints)
+    const say = (text: string) => this.#say(text)
+    const found = this.#isFirst ? loadLastCheckpoint(this.#folder.checkpoints, say) : undefined
     const [path] = (await this.#group.exchange(found?.path ?? '')) as [string]
     const loaded = found ?? loadCheckpoint(path)
     const { state, optimizer } = loaded
@@ -208,9 +239,9 @@ class Run {
     const { counts: _, ...rest } = state
     this.#state = rest
     if (!this.#isFirst) return
-    this.#savedStep = state.step
-    pointAt(this.#folder, 'last', path)
-    pointAt(this.#folder, 'best', state.best ? checkpointName(state.best.step) : undefined)
+    this.#saver.step = state.step
+    await pointAt(this.#folder, 'last', path)
+    await pointAt(this.#folder, 'best', state.best ? checkpointName(state.best.step) : undefined)
     trimMetrics(this.#folder, state.step)
   }
 
@@ -231,7 +262,7 @@ class Run {
     })
     if (this.#options.resume !== undefined) return
     for (const text of textNotes(data.task, Object.values(data.splits).flat(), data.tokenizer))
-      this.#options.report({ kind: 'note', text })
+      this.#say(text)
   }
 
   /** Steps, evaluates and saves until the last step. @throws {Interruption} the run is to end */
@@ -243,7 +274,7 @@ class Run {
       const { step, evaluated } = this.#state
       await throwIfInterrupted(this.#group, this.#options.signal)
       if (step > evaluated && this.#due(this.#config.evalEvery)) await pace.pause(() => this.#evaluate())
-      if (this.#isFirst && step > 0 && this.#due(this.#config.saveEvery)) this.#save()
+      if (this.#isFirst && step > 0 && this.#due(this.#config.saveEvery)) await this.#save()
       if (step >= totalSteps) return
       const { loss, gradientNorm, samples, learningRate } = await this.#step(step)
       pace.step(samples)
@@ -259,7 +290,7 @@ class Run {
 
   #tell(record: StepRecord): void {
     if (!this.#isFirst) return
-    appendMetrics(this.#folder, record)
+    this.#metrics.append(record)
     this.#options.report({ kind: 'step', ...record })
   }
 
@@ -280,6 +311,7 @@ class Run {
     }
     const loss = (await this.#group.exchange(own)).reduce((sum, of) => sum + of, 0)
     const learningRate = this.#learningRate(step)
+    this.#saver.detach()
     return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
   }
 
@@ -313,40 +345,38 @@ class Run {
     })
   }
 
-  /** Scores the validation split; the best weights so far are saved and pointed at. */
+  /** Scores the validation split; the best weights so far are saved, and then pointed at. */
   async #evaluate(): Promise<void> {
     const scored = await this.#score('validation', this.#state.step)
     this.#state = { ...this.#state, evaluated: this.#state.step }
     if (!this.#isFirst) return
+    await this.#saver.settled() // the best is one whose checkpoint is whole
     const { rows } = scored
     const score = rows[0]?.score ?? 0
     const best = this.#state.best === null || score > this.#state.best.score
     const { step } = this.#state
-    if (best) this.#state = { ...this.#state, best: { score, step } }
-    this.#savedStep = -1 // a checkpoint of this step does not know its score yet
+    this.#saver.step = undefined // a checkpoint of this step does not know its score yet
     if (best) {
-      this.#bestScored = scored
-      pointAt(this.#folder, 'best', this.#save())
+      this.#better = { best: { score, step }, scored }
+      await this.#save()
     }
     this.#options.report({ kind: 'evaluation', split: 'validation', step, rows, best })
   }
 
-  /** Saves once a step. @returns the checkpoint's folder */
-  #save(): string {
-    const { checkpoints } = this.#folder
-    const { step, best } = this.#state
-    const path = `${checkpoints}/${checkpointName(step)}`
-    if (this.#savedStep === step) return path
-    const content = checkpointContent(this.#config, this.#prepared, this.#trainer, this.#state)
-    saveCheckpoint(checkpoints, content)
-    const note = noteOnExtra(content)
-    if (note !== undefined && this.#note !== note) this.#options.report({ kind: 'note', text: note })
-    this.#note = note
-    this.#savedStep = step
-    pointAt(this.#folder, 'last', path)
-    pruneCheckpoints(checkpoints, { keep: this.#config.keep, step, best: best?.step })
-    this.#options.report({ kind: 'checkpoint', step, path })
-    return path
+  /** The state as a checkpoint of it has it. */
+  #stateToSave(): SavedState {
+    const { best } = this.#better ?? {}
+    return { ...this.#state, ...(best?.step === this.#state.step ? { best } : {}) }
+  }
+
+  async #save(): Promise<void> {
+    await this.#saver.save(this.#state.step, () => this.#stateToSave())
+  }
+
+  /** What there is, for certain. @throws {UserError} the disk does not take it */
+  async #saveNow(): Promise<void> {
+    await this.#saver.saveNow(this.#state.step, () => this.#stateToSave())
+    this.#metrics.flush()
   }
 
   /** Scores every split but the training one with the best weights, and writes answers and report. */

@@ -18,11 +18,8 @@ import {
   checkpointName,
   loadCheckpoint,
   loadLastCheckpoint,
-  pruneCheckpoints,
-  saveCheckpoint,
 } from '../../src/training/checkpoint.js'
-import type { StepRecord } from '../../src/training/events.js'
-import { appendMetrics, type RunFolder, trimMetrics } from '../../src/training/runFolder.js'
+import { pruneCheckpoints, saveCheckpoint } from '../../src/training/saveCheckpoint.js'
 import { smallDisk } from '../support/smallDisk.js'
 import { temporaryFolder } from '../support/weights.js'
 
@@ -42,9 +39,9 @@ function contentOf(step: number, count = 100): CheckpointContent {
 
 const files = ['adapter_config.json', 'adapter_model.safetensors', 'optimizer.safetensors', 'state.json']
 
-test('a checkpoint is its four files, and loads as it was saved', () => {
+test('a checkpoint is its four files, and loads as it was saved', async () => {
   const folder = temporaryFolder()
-  const path = saveCheckpoint(folder, contentOf(400))
+  const path = await saveCheckpoint(folder, contentOf(400))
   expect(path).toBe(join(folder, 'step-000400'))
   expect(readdirSync(folder)).toEqual(['step-000400'])
   expect(readdirSync(path).sort()).toEqual(files)
@@ -54,10 +51,10 @@ test('a checkpoint is its four files, and loads as it was saved', () => {
   expect([...optimizer.readFloat32('exp_avg.gate')]).toEqual(new Array(200).fill(400))
 })
 
-test('a step that is saved again replaces what was there', () => {
+test('a step that is saved again replaces what was there', async () => {
   const folder = temporaryFolder()
-  saveCheckpoint(folder, contentOf(3))
-  const path = saveCheckpoint(folder, contentOf(3, 10))
+  await saveCheckpoint(folder, contentOf(3))
+  const path = await saveCheckpoint(folder, contentOf(3, 10))
   expect(loadCheckpoint(path).weights.readFloat32('gate')).toHaveLength(10)
 })
 
@@ -65,10 +62,10 @@ describe('a damaged last checkpoint', () => {
   let folder: string
   let last: string
 
-  beforeEach(() => {
+  beforeEach(async () => {
     folder = temporaryFolder()
-    saveCheckpoint(folder, contentOf(9))
-    last = saveCheckpoint(folder, contentOf(10))
+    await saveCheckpoint(folder, contentOf(9))
+    last = await saveCheckpoint(folder, contentOf(10))
   })
 
   const flip = (file: string) => {
@@ -123,82 +120,52 @@ describe('a damaged last checkpoint', () => {
     )
   })
 
-  test('what a killed run left half written is not taken for a checkpoint', () => {
+  test('what a killed run left half written is not taken for a checkpoint', async () => {
     mkdirSync(join(folder, 'step-000011.tmp'))
     writeFileSync(join(folder, 'step-000011.tmp', 'adapter_model.safetensors'), 'half')
     expect(loadLastCheckpoint(folder, () => {}).state.step).toBe(10)
-    expect(readdirSync(saveCheckpoint(folder, contentOf(11))).sort()).toEqual(files)
+    expect(readdirSync(await saveCheckpoint(folder, contentOf(11))).sort()).toEqual(files)
     expect(readdirSync(folder)).toEqual([9, 10, 11].map(checkpointName))
   })
 })
 
-test('steps are ordered as numbers', () => {
+test('steps are ordered as numbers', async () => {
   const folder = temporaryFolder()
-  for (const step of [999_999, 1_000_000]) saveCheckpoint(folder, contentOf(step))
+  for (const step of [999_999, 1_000_000]) await saveCheckpoint(folder, contentOf(step))
   expect(loadLastCheckpoint(folder, () => {}).state.step).toBe(1_000_000)
 })
 
-test('pruning keeps the newest and the best', () => {
+test('pruning keeps the newest and the best', async () => {
   const folder = temporaryFolder()
-  for (let step = 1; step <= 6; step++) saveCheckpoint(folder, contentOf(step))
-  pruneCheckpoints(folder, { keep: 2, step: 6, best: 3 })
+  for (let step = 1; step <= 6; step++) await saveCheckpoint(folder, contentOf(step))
+  await pruneCheckpoints(folder, { keep: 2, step: 6, best: 3 })
   expect(readdirSync(folder)).toEqual([3, 5, 6].map(checkpointName))
   // A run that went on from step 3 since 5 and 6 were damaged: they are neither newest nor in the way of what is.
-  saveCheckpoint(folder, contentOf(4))
-  pruneCheckpoints(folder, { keep: 1, step: 4, best: 3 })
+  await saveCheckpoint(folder, contentOf(4))
+  await pruneCheckpoints(folder, { keep: 1, step: 4, best: 3 })
   expect(readdirSync(folder)).toEqual([3, 4].map(checkpointName))
 })
 
 // What is left when step 2 is saved; its files need 1, 41 and 81 KiB and two smaller ones.
 test.for([0, 4, 20, 40, 60, 120])(
   'a disk with %d KiB left is full: one line, and the checkpoint before is intact',
-  (left, context) => {
+  async (left, context) => {
     const kib = 1024
     const disk = smallDisk(512, context)
     const folder = join(disk.path, 'checkpoints')
-    const before = saveCheckpoint(folder, contentOf(1))
+    const before = await saveCheckpoint(folder, contentOf(1))
     const hashes = readFileSync(join(before, 'state.json'), 'utf8')
     const release = disk.fill(left * kib)
-    const save = () => saveCheckpoint(folder, contentOf(2, 10 * kib))
-    expect(save).toThrow(UserError)
-    expect(save).toThrow(/\/step-000002.*: cannot be written \(the disk is full\): make room or /)
-    expect(save).not.toThrow('\n')
+    const failure: unknown = await saveCheckpoint(folder, contentOf(2, 10 * kib)).catch((error) => error)
+    expect(failure).toBeInstanceOf(UserError)
+    expect(String(failure)).toMatch(
+      /\/step-000002: cannot be written \(the disk is full\): make room or [^\n]*$/,
+    )
     expect(readdirSync(folder)).toEqual(['step-000001'])
     expect(loadLastCheckpoint(folder, () => {}).state).toEqual(contentOf(1).state)
     expect(readFileSync(join(before, 'state.json'), 'utf8')).toBe(hashes)
     release()
-    saveCheckpoint(folder, contentOf(2, 10 * kib))
+    await saveCheckpoint(folder, contentOf(2, 10 * kib))
     expect(loadLastCheckpoint(folder, () => {}).state.step).toBe(2)
   },
 )
-
-test.skipIf(!existsSync('/dev/full'))('no room for a line of metrics.jsonl: one line', () => {
-  const run: RunFolder = { path: temporaryFolder(), checkpoints: '' }
-  symlinkSync('/dev/full', join(run.path, 'metrics.jsonl'))
-  const append = () => appendMetrics(run, { step: 1 } as StepRecord)
-  expect(append).toThrow(UserError)
-  expect(append).toThrow(/metrics\.jsonl: cannot be written \(the disk is full\): [^\n]+$/)
-})
-
-describe('metrics.jsonl of a run that goes on', () => {
-  const line = (step: number) => JSON.stringify({ step, loss: 1 / step })
-
-  test.each([
-    ['as it was', `${[1, 2, 3].map(line).join('\n')}\n`],
-    ['with steps that are done again', `${[1, 2, 3, 4, 5].map(line).join('\n')}\n`],
-    ['torn in the last line', `${[1, 2, 3].map(line).join('\n')}\n{"step":4,"lo`],
-    ['without its last line end', [1, 2, 3].map(line).join('\n')],
-  ])('%s', (_, text) => {
-    const run: RunFolder = { path: temporaryFolder(), checkpoints: '' }
-    const file = join(run.path, 'metrics.jsonl')
-    writeFileSync(file, text)
-    trimMetrics(run, 3)
-    expect(readFileSync(file, 'utf8')).toBe(`${[1, 2, 3].map(line).join('\n')}\n`)
-  })
-
-  test('where there is none yet', () => {
-    const run: RunFolder = { path: temporaryFolder(), checkpoints: '' }
-    trimMetrics(run, 3)
-    expect(existsSync(join(run.path, 'metrics.jsonl'))).toBe(false)
-  })
-})
