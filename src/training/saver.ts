@@ -1,4 +1,5 @@
 /** Checkpoints that are written beside training. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../base/index.js'
 import { type Disk, disk, forceToDisk } from '../weights/index.js'
@@ -109,7 +110,8 @@ export class Saver {
     const { disk: on = disk, keep, onSaved, report } = this.#options
     const { checkpoints } = this.#run
     const { step, best } = state
-    await forceToDisk(on, join(this.#run.path, metricsFile))
+    const metrics = join(this.#run.path, metricsFile)
+    if (existsSync(metrics)) await forceToDisk(on, metrics) // not yet there before the first step
     const path = await saveCheckpoint(checkpoints, content, on)
     await pointAt(this.#run, 'last', path, on)
     if (best?.step === step) await pointAt(this.#run, 'best', path, on)

@@ -1,41 +1,22 @@
 /** Checkpoints are whole or not there; a damaged one is noticed, said, and passed over. */
 import {
   appendFileSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { UserError } from '../../src/base/index.js'
-import {
-  type CheckpointContent,
-  checkpointName,
-  loadCheckpoint,
-  loadLastCheckpoint,
-} from '../../src/training/checkpoint.js'
+import { checkpointName, loadCheckpoint, loadLastCheckpoint } from '../../src/training/checkpoint.js'
 import { pruneCheckpoints, saveCheckpoint } from '../../src/training/saveCheckpoint.js'
+import { contentOf } from '../support/checkpoints.js'
 import { smallDisk } from '../support/smallDisk.js'
 import { temporaryFolder } from '../support/weights.js'
-
-/** Weights of `count` elements and twice as many moments, all of them the step's number. */
-function contentOf(step: number, count = 100): CheckpointContent {
-  const tensor = (name: string, length: number) => ({
-    ...{ name, dtype: 'F32' as const, shape: [length] },
-    data: new Float32Array(length).fill(step),
-  })
-  return {
-    state: { step, evaluated: step, best: { score: 50.5, step: 1 }, counts: { gate: step }, seconds: 1.5 },
-    weights: { file: 'adapter_model.safetensors', tensors: [tensor('gate', count)] },
-    config: { file: 'adapter_config.json', json: { peft_type: 'LST' } },
-    optimizer: [tensor('exp_avg.gate', 2 * count)],
-  }
-}
 
 const files = ['adapter_config.json', 'adapter_model.safetensors', 'optimizer.safetensors', 'state.json']
 
@@ -97,17 +78,24 @@ describe('a damaged last checkpoint', () => {
     },
   )
 
-  test('any bit of state.json that is flipped is noticed, or changes nothing', () => {
-    const file = join(last, 'state.json')
-    const bytes = readFileSync(file)
-    for (let bit = 0; bit < 8 * bytes.length; bit += 23) {
-      const changed = Buffer.from(bytes)
-      changed[bit >> 3]! ^= 1 << (bit & 7)
-      writeFileSync(file, changed)
-      const said: string[] = []
-      const { state } = loadLastCheckpoint(folder, (text) => said.push(text))
-      expect(state, `bit ${bit}`).toEqual(contentOf(said.length > 0 ? 9 : 10).state)
-    }
+  test('any bit that is flipped and any end that is cut off is noticed, or changes nothing', () => {
+    const whole = new Map(files.map((name) => [name, readFileSync(join(last, name))]))
+    const property = fc.property(
+      ...[fc.constantFrom(...files), fc.boolean(), fc.nat(), fc.integer({ min: 0, max: 7 })],
+      (name, cut, place, bit) => {
+        const bytes = whole.get(name)!
+        const at = place % bytes.length
+        const damaged = Buffer.from(cut ? bytes.subarray(0, at) : bytes)
+        if (!cut) damaged[at]! ^= 1 << bit
+        writeFileSync(join(last, name), damaged)
+        const said: string[] = []
+        const { state } = loadLastCheckpoint(folder, (text) => said.push(text))
+        writeFileSync(join(last, name), bytes)
+        expect(state).toEqual(contentOf(said.length > 0 ? 9 : 10).state)
+        if (name !== 'state.json') expect(said).toHaveLength(1)
+      },
+    )
+    fc.assert(property, { numRuns: 200 })
   })
 
   test('without one before it is an error of one line', () => {
