@@ -13,7 +13,7 @@ import {
   writeHashed,
   writeWhole,
 } from '../weights/index.js'
-import type { TrainConfig } from './config.js'
+import type { PartialConfig, TrainConfig } from './config.js'
 import type { RunLock } from './runLock.js'
 import { wholeCheckpoint } from './saveCheckpoint.js'
 
@@ -38,17 +38,11 @@ export function refuseFolder(path: string): void {
 /**
  * The folder of a new run, or of one that goes on, for this run alone.
  *
- * @throws {UserError} the place is taken or can't be written; there is no run; it is another run's, or goes on as another
+ * @throws {UserError} the place is taken or can't be written; there is no run; another run holds it
  */
-export function openRunFolder(
-  lock: RunLock,
-  path: string,
-  config: TrainConfig,
-  resume: string | true | undefined,
-): RunFolder {
+export function openRunFolder(lock: RunLock, path: string, resume: string | true | undefined): RunFolder {
   const run = resume === undefined ? createRunFolder(path) : findRun(resume)
   lock.take(run)
-  if (resume !== undefined) refuseOther(run, config)
   return run
 }
 
@@ -121,13 +115,13 @@ export function readConfig(run: RunFolder): Record<string, unknown> {
 /** What a run can't change when it goes on, since its weights are for it. */
 const settled = ['task', 'method'] as const
 
-/** @throws {UserError} a run is to go on as another */
-function refuseOther(run: RunFolder, config: TrainConfig): void {
-  const own = readConfig(run)
+/** @param said what is asked for besides its own settings. @throws {UserError} a run is to go on as another */
+export function refuseOther(run: RunFolder, own: PartialConfig, said: readonly PartialConfig[]): void {
   for (const field of settled) {
-    if (own[field] === config[field]) continue
+    const other = said.findLast((layer) => layer[field] !== undefined)?.[field]
+    if (other === undefined || other === own[field]) continue
     throw new UserError(
-      `--${field} ${config[field]}: the run in ${run.path} is of ${field} ${own[field]}: ` +
+      `--${field} ${other}: the run in ${run.path} is of ${field} ${own[field]}: ` +
         'leave the option out to go on with it, or start another run without --resume',
     )
   }

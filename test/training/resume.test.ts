@@ -134,10 +134,10 @@ describe('the same bits', () => {
       run,
       onEvent(event) {
         if (event.kind === 'checkpoint' && event.step === 2) release = disk.fill(4096)
-        if (event.kind === 'note') release()
+        if (event.kind === 'note' && full.test(event.text)) release()
       },
     })
-    expect(notes(events)).toEqual([expect.stringMatching(full)])
+    expect(notes(events).filter((text) => !text.startsWith('"?"'))).toEqual([expect.stringMatching(full)])
     expect(checkpointsOf(run)).toEqual([1, 2, 4, 5].map((step) => `step-00000${step}`))
     expectSame(run)
   })
