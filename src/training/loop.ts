@@ -1,7 +1,7 @@
 /** A training run from its configuration to its report. */
 import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
-import { firstAlone, UserError } from '../base/index.js'
+import { firstAlone } from '../base/index.js'
 import type { ScoreRow } from '../metrics/index.js'
 import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
 import { overlay } from '../weights/index.js'
@@ -19,7 +19,6 @@ import { type Scored, scoreSplit } from './evaluate.js'
 import type { Report, StepRecord, TrainResult } from './events.js'
 import { MetricsLog, trimMetrics } from './metricsLog.js'
 import { Pace } from './pace.js'
-import { elements } from './parameters.js'
 import { Predictor, specialTokens } from './predictor.js'
 import { type Prepared, prepare } from './prepare.js'
 import {
@@ -36,13 +35,14 @@ import { RunLock } from './runLock.js'
 import { tidyCheckpoints } from './saveCheckpoint.js'
 import { checkpointContent, trainedWeights, versions } from './saved.js'
 import { type SavedState, Saver } from './saver.js'
-import { learningRateAt, schedules } from './schedule.js'
+import { learningRateOf } from './schedule.js'
 import { openSideInit } from './sideInit/index.js'
+import { startEvent } from './startEvent.js'
 import { textNotes } from './textNotes.js'
 import { scheduledInputs } from './trainedRun.js'
 import { Trainer } from './trainer.js'
 import { soloGroup, type WorkerGroup } from './workers/group.js'
-import { Interruption, throwIfInterrupted } from './workers/together.js'
+import { checkBatch, Interruption, throwIfInterrupted } from './workers/together.js'
 
 export interface TrainOptions {
   /** A new folder; `runs/DATE-TASK-METHOD` by default. */
@@ -134,14 +134,6 @@ async function trainHolding(lock: RunLock, config: TrainConfig, given: TrainOpti
   } finally {
     trainer.close()
   }
-}
-
-/** @throws {UserError} a worker would never have anything to do */
-function checkBatch({ batchSize }: TrainConfig, { size }: WorkerGroup): void {
-  if (batchSize >= size) return
-  throw new UserError(
-    `--batch-size ${batchSize} is for all ${size} workers together: give each a sample at least, or take fewer workers`,
-  )
 }
 
 /** Where a run stands between two steps. */
@@ -246,20 +238,9 @@ class Run {
   }
 
   #start(): void {
-    const { data, backbone } = this.#prepared
-    const trained = [...this.#trainer.parameters.parameters.values()]
-    const frozen = [...backbone.weights.tensors.values()].filter(
-      ({ name }) => !this.#trainer.parameters.parameters.has(name),
-    )
-    const trainedCount = trained.reduce((sum, { shape }) => sum + elements(shape), 0)
-    this.#options.report({
-      ...{ kind: 'start', folder: this.#folder.path, config: this.#config, trained: trainedCount },
-      parameters: trainedCount + frozen.reduce((sum, { shape }) => sum + elements(shape), 0),
-      samples: Object.fromEntries(
-        Object.entries(data.splits).map(([split, samples]) => [split, samples.length]),
-      ),
-      ...{ totalSteps: this.#batches.totalSteps, step: this.#state.step },
-    })
+    const { data } = this.#prepared
+    const at = { totalSteps: this.#batches.totalSteps, step: this.#state.step }
+    this.#options.report(startEvent(this.#folder.path, this.#config, this.#prepared, this.#trainer, at))
     if (this.#options.resume !== undefined) return
     for (const text of textNotes(data.task, Object.values(data.splits).flat(), data.tokenizer))
       this.#say(text)
@@ -310,16 +291,9 @@ class Run {
       firstRow += batch.batch
     }
     const loss = (await this.#group.exchange(own)).reduce((sum, of) => sum + of, 0)
-    const learningRate = this.#learningRate(step)
+    const learningRate = learningRateOf(this.#config, step, this.#batches.totalSteps)
     this.#saver.detach()
     return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
-  }
-
-  #learningRate(step: number): number {
-    const { learningRate, warmupRatio, schedule } = this.#config
-    const { totalSteps } = this.#batches
-    const warmupSteps = this.#config.warmupSteps ?? Math.floor(totalSteps * warmupRatio)
-    return learningRateAt(step, schedules.get(schedule), { learningRate, warmupSteps, totalSteps })
   }
 
   #values(): Tensors {
