@@ -31,7 +31,7 @@ import {
   writePredictions,
   writeReport,
 } from './runFolder.js'
-import { RunLock } from './runLock.js'
+import { type RunLock, withRunLock } from './runLock.js'
 import { tidyCheckpoints } from './saveCheckpoint.js'
 import { checkpointContent, trainedWeights, versions } from './saved.js'
 import { type SavedState, Saver } from './saver.js'
@@ -66,12 +66,7 @@ export interface TrainOptions {
  *   disk or a loss that turned bad after it
  */
 export async function train(config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
-  const lock = new RunLock()
-  try {
-    return await trainHolding(lock, config, given)
-  } finally {
-    lock.release()
-  }
+  return await withRunLock((lock) => trainHolding(lock, config, given))
 }
 
 async function trainHolding(lock: RunLock, config: TrainConfig, given: TrainOptions): Promise<TrainResult> {

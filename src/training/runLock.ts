@@ -151,3 +151,13 @@ export class RunLock {
     closeSync(fd)
   }
 }
+
+/** Whatever the work takes, it holds to its end. */
+export async function withRunLock<T>(work: (lock: RunLock) => Promise<T>): Promise<T> {
+  const lock = new RunLock()
+  try {
+    return await work(lock)
+  } finally {
+    lock.release()
+  }
+}

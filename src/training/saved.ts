@@ -164,7 +164,9 @@ export function trainedWeights(
   const own = names.size === 0 ? saved : renamedBy(saved, (name) => names.get(name) ?? name)
   const weights = overlay(own, ...(extra ? [extra] : []))
   for (const parameter of trained) checkShape(parameter, weights, config)
-  if (description) checkBackbone(description, file, prepared)
+  // A whole model needs nothing of the backbone but the layers that it left frozen.
+  const needsBackbone = !isWhole || modelParameters(spec).some((parameter) => !parameter.trained)
+  if (description && needsBackbone) checkBackbone(description, file, prepared)
   for (const { name } of trained) checkFinite(weights, [name], `${weights.tensors.get(name)!.path}: `)
   return weights
 }
