@@ -128,8 +128,8 @@ describe('an interrupted run', () => {
 })
 
 test('a run folder is one run’s; one that was killed holds nothing', async () => {
-  const { child, ended, shown } = start([...train, '--max-steps', '400', '--output', 'held'], folder)
-  await shown(/step 2\/400/)
+  const { child, ended, shown } = start([...train, '--epochs', '300', '--output', 'held'], folder)
+  await shown(/step 1\/6,900/)
   const second = await run(['train', '--resume', 'held'], folder)
   expect({ ...second, err: '' }).toEqual({ code: 2, out: '', err: '' })
   expect(second.err).toMatch(
