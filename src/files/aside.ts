@@ -62,6 +62,7 @@ const reasons: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   EEXIST: 'something else has its place',
   EFBIG: 'the file system takes no file so large',
+  EIO: 'the drive reports an error',
   EISDIR: 'a folder has its place',
   ENOENT: 'its folder does not exist',
   ENOSPC: 'the disk is full',
@@ -91,9 +92,14 @@ export function syncFolder(folder: string): void {
   try {
     force(folder, 'r')
   } catch (error) {
-    const unable = ['EACCES', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM'] // Windows, some network file systems
-    if (!unable.includes(String((error as NodeJS.ErrnoException).code))) throw error
+    if (!cannotSync(error)) throw error
   }
+}
+
+/** Whether syncing is what this place can't do: folders on Windows and some network drives, devices. */
+export function cannotSync(error: unknown): boolean {
+  const unable = ['EACCES', 'EINVAL', 'EISDIR', 'ENOTSUP', 'EPERM']
+  return unable.includes(String((error as NodeJS.ErrnoException).code))
 }
 
 /**

@@ -7,3 +7,4 @@ export {
   writeWhole,
 } from './aside.js'
 export { cachedFile, cachedFileSlowly, cacheFolder, mendCache } from './cache.js'
+export { type Disk, disk, forceToDisk, pieceBytes, writeHashed } from './disk.js'

@@ -1,4 +1,5 @@
 export { chooseRuntime } from './choose.js'
+export { type LockOutcome, lockFile } from './fileLock.js'
 export { canMap, keepHeapSmall, mapShared, type ProcessMemory, processMemory } from './memory.js'
 export { nativeRuntime } from './native.js'
 export { publicRuntime } from './public.js'

@@ -1,20 +1,17 @@
 /**
- * Checkpoints of a run: a folder each, written under another name, forced to the disk and renamed, with the hash of
- * every file and its own in `state.json`. So a checkpoint is whole or not there, and one that was damaged later is
- * noticed.
+ * Checkpoints of a run: a folder each, with the hash of every file and its own in `state.json`, so that one that was
+ * damaged is noticed.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { UserError } from '../base/index.js'
-import { cannotWrite, makeFolder, syncFolder, writeWhole } from '../files/index.js'
 import {
   type Checkpoint,
   openSafetensors,
   type SafetensorsFile,
   type TensorToWrite,
-  writeSafetensors,
 } from '../weights/index.js'
 
 const stateSchema = z.object({
@@ -53,42 +50,21 @@ export interface CheckpointContent {
   readonly optimizer: readonly TensorToWrite[]
 }
 
-const extraFile = 'extra.safetensors'
-const optimizerFile = 'optimizer.safetensors'
-const stateFile = 'state.json'
-const mend = 'make room or name another folder with --output'
+export const checkpointFiles = {
+  extra: 'extra.safetensors',
+  optimizer: 'optimizer.safetensors',
+  state: 'state.json',
+} as const
 
 export const checkpointName = (step: number): string => `step-${String(step).padStart(6, '0')}`
 
-/**
- * @param folder the run's `checkpoints`
- * @returns the checkpoint's folder
- * @throws {UserError} it can't be written; what was there before is untouched
- */
-export function saveCheckpoint(folder: string, content: CheckpointContent): string {
-  const path = join(folder, checkpointName(content.state.step))
-  const aside = `${path}.tmp`
-  try {
-    rmSync(aside, { recursive: true, force: true })
-    makeFolder(aside)
-    const { file, tensors, metadata } = content.weights
-    writeSafetensors(join(aside, file), tensors, metadata)
-    if (content.extra) writeSafetensors(join(aside, extraFile), content.extra)
-    writeSafetensors(join(aside, optimizerFile), content.optimizer)
-    writeWhole(join(aside, content.config.file), `${JSON.stringify(content.config.json, null, 2)}\n`, mend)
-    const files = Object.fromEntries(readdirSync(aside).map((name) => [name, hashOfFile(join(aside, name))]))
-    const state = stateSchema.parse({ format: 1, ...content.state, files })
-    const sealed = { ...state, seal: hashOf(JSON.stringify(state)) }
-    writeWhole(join(aside, stateFile), `${JSON.stringify(sealed, null, 2)}\n`, mend)
-    syncFolder(aside)
-    rmSync(path, { recursive: true, force: true })
-    renameSync(aside, path)
-    syncFolder(folder)
-    return path
-  } catch (error) {
-    rmSync(aside, { recursive: true, force: true })
-    throw cannotWrite(error, path, mend)
-  }
+/** The state as its file has it. @param files SHA-256 of every other file of the checkpoint */
+export function sealed(
+  state: RunState,
+  files: Readonly<Record<string, string>>,
+): Readonly<Record<string, unknown>> {
+  const whole = stateSchema.parse({ format: 1, ...state, files })
+  return { ...whole, seal: hashOf(JSON.stringify(whole)) }
 }
 
 export interface LoadedCheckpoint {
@@ -123,7 +99,7 @@ export function loadLastCheckpoint(folder: string, onBad: (text: string) => void
   )
 }
 
-const stepOf = (name: string): number => Number(/step-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
+export const stepOf = (name: string): number => Number(/step-(\d+)$/.exec(name)?.[1] ?? Number.NaN)
 
 /** @throws {UserError} a missing or damaged file */
 export function loadCheckpoint(path: string): LoadedCheckpoint {
@@ -132,7 +108,7 @@ export function loadCheckpoint(path: string): LoadedCheckpoint {
     const file = join(path, name)
     if (!existsSync(file)) throw new UserError(`${file} is missing: the checkpoint is damaged`)
     if (hashOfFile(file) !== hash)
-      throw new UserError(`${file} is damaged: its hash is not the one in ${stateFile}`)
+      throw new UserError(`${file} is damaged: its hash is not the one in ${checkpointFiles.state}`)
   }
   const weights = Object.keys(files).find((name) => name.endsWith('model.safetensors'))
   const config = Object.keys(files).find((name) => name.endsWith('config.json'))
@@ -141,14 +117,14 @@ export function loadCheckpoint(path: string): LoadedCheckpoint {
     path,
     state,
     weights: openSafetensors(join(path, weights)),
-    ...(extraFile in files ? { extra: openSafetensors(join(path, extraFile)) } : {}),
+    ...(checkpointFiles.extra in files ? { extra: openSafetensors(join(path, checkpointFiles.extra)) } : {}),
     configFile: join(path, config),
-    optimizer: openSafetensors(join(path, optimizerFile)),
+    optimizer: openSafetensors(join(path, checkpointFiles.optimizer)),
   }
 }
 
 function readState(path: string): z.infer<typeof stateSchema> {
-  const file = join(path, stateFile)
+  const file = join(path, checkpointFiles.state)
   let sealed: z.infer<typeof sealedSchema>
   try {
     sealed = sealedSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
@@ -159,25 +135,6 @@ function readState(path: string): z.infer<typeof stateSchema> {
   if (hashOf(JSON.stringify(state)) !== seal)
     throw new UserError(`${file} is damaged: its hash is not the one that it ends with`)
   return state
-}
-
-/**
- * Removes all checkpoints but the `keep` newest up to this step and the best one. Later ones are left over from before
- * a run went on from an earlier checkpoint: they were damaged.
- */
-export function pruneCheckpoints(
-  folder: string,
-  { keep, step, best }: { readonly keep: number; readonly step: number; readonly best: number | undefined },
-): void {
-  const names = readdirSync(folder).filter((name) => /^step-\d+$/.test(name))
-  const newest = names
-    .filter((name) => stepOf(name) <= step)
-    .sort((a, b) => stepOf(b) - stepOf(a))
-    .slice(0, keep)
-  for (const name of names) {
-    if (!newest.includes(name) && stepOf(name) !== best)
-      rmSync(join(folder, name), { recursive: true, force: true })
-  }
 }
 
 function hashOfFile(file: string): string {

@@ -23,7 +23,7 @@ const schema = z.object({
 
 export type Description = z.infer<typeof schema>
 
-/** Key of the description in the metadata of weights whose `adapter_config.json` is PEFT's. */
+/** Key of the description in the metadata of weights whose configuration is PEFT's or a whole model's. */
 export const descriptionKey = 'vl_lst'
 
 export interface Described {
@@ -43,20 +43,21 @@ export function describe(config: TrainConfig, { backbone, tokenizer }: Described
 }
 
 /**
- * @param configFile `adapter_config.json`: ours, or PEFT's
+ * @param configFile `adapter_config.json`: ours, or PEFT's; a whole model's `config.json`
  * @param metadata of the weights beside it
- * @returns nothing for an adapter of PEFT's own or of an earlier version, which do not say what they are for
+ * @returns nothing for PEFT's own, a model from elsewhere or of an earlier version, which do not say what they are for
  * @throws {UserError} it is neither
  */
 export function readDescription(
   configFile: string,
   metadata: Readonly<Record<string, string>>,
+  { isWhole }: { readonly isWhole: boolean },
 ): Description | undefined {
   const json = tryJson(readFileSync(configFile, 'utf8'))
-  const isPeft = typeof json === 'object' && json !== null && 'peft_type' in json
+  const inMetadata = isWhole || (typeof json === 'object' && json !== null && 'peft_type' in json)
   const said = metadata[descriptionKey]
-  if (isPeft && said === undefined) return undefined
-  const checked = schema.safeParse(isPeft ? tryJson(said!) : json)
+  if (inMetadata && said === undefined) return undefined
+  const checked = schema.safeParse(inMetadata ? tryJson(said!) : json)
   if (checked.success) return checked.data
   const field = checked.error.issues[0]?.path.join('.')
   throw new UserError(

@@ -1,7 +1,7 @@
 /** A training run from its configuration to its report. */
 import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
-import { firstAlone, UserError } from '../base/index.js'
+import { firstAlone } from '../base/index.js'
 import type { ScoreRow } from '../metrics/index.js'
 import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
 import { overlay } from '../weights/index.js'
@@ -11,39 +11,38 @@ import {
   type LoadedCheckpoint,
   loadCheckpoint,
   loadLastCheckpoint,
-  pruneCheckpoints,
   type RunState,
-  saveCheckpoint,
 } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
 import { openData, type RunData } from './data.js'
 import { type Scored, scoreSplit } from './evaluate.js'
 import type { Report, StepRecord, TrainResult } from './events.js'
+import { MetricsLog, trimMetrics } from './metricsLog.js'
 import { Pace } from './pace.js'
-import { elements } from './parameters.js'
 import { Predictor, specialTokens } from './predictor.js'
 import { type Prepared, prepare } from './prepare.js'
 import {
-  appendMetrics,
-  createRunFolder,
   defaultRunFolder,
-  findRun,
+  openRunFolder,
   pointAt,
   type RunFolder,
   refuseFolder,
-  trimMetrics,
   writeConfig,
   writePredictions,
   writeReport,
 } from './runFolder.js'
-import { checkpointContent, noteOnExtra, trainedWeights, versions } from './saved.js'
-import { learningRateAt, schedules } from './schedule.js'
+import { type RunLock, withRunLock } from './runLock.js'
+import { tidyCheckpoints } from './saveCheckpoint.js'
+import { checkpointContent, trainedWeights, versions } from './saved.js'
+import { type SavedState, Saver } from './saver.js'
+import { learningRateOf } from './schedule.js'
 import { openSideInit } from './sideInit/index.js'
+import { startEvent } from './startEvent.js'
 import { textNotes } from './textNotes.js'
 import { scheduledInputs } from './trainedRun.js'
 import { Trainer } from './trainer.js'
 import { soloGroup, type WorkerGroup } from './workers/group.js'
-import { Interruption, throwIfInterrupted } from './workers/together.js'
+import { checkBatch, Interruption, throwIfInterrupted } from './workers/together.js'
 
 export interface TrainOptions {
   /** A new folder; `runs/DATE-TASK-METHOD` by default. */
@@ -63,9 +62,14 @@ export interface TrainOptions {
 }
 
 /**
- * @throws {UserError} bad data, weights or settings before the first step; a disk or a loss that turned bad after it
+ * @throws {UserError} bad data, weights or settings, or a run folder that another run holds, before the first step; a
+ *   disk or a loss that turned bad after it
  */
 export async function train(config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
+  return await withRunLock((lock) => trainHolding(lock, config, given))
+}
+
+async function trainHolding(lock: RunLock, config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
   keepHeapSmall()
   const { group = soloGroup } = given
   checkBatch(config, group)
@@ -73,7 +77,9 @@ export async function train(config: TrainConfig, given: TrainOptions): Promise<T
   const report: Report = isFirst ? given.report : () => {}
   const options = { ...given, report, group }
   const path = options.output ?? defaultRunFolder(config, new Date())
-  if (isFirst && options.resume === undefined) refuseFolder(path)
+  const open = () => (isFirst ? openRunFolder(lock, path, options.resume) : null)
+  const old = options.resume === undefined ? undefined : open()
+  if (isFirst && !old) refuseFolder(path)
   const note = (text: string) => report({ kind: 'note', text })
   const runtime = options.runtime ?? chooseRuntime(note)
   const prepared = await firstAlone(group, () =>
@@ -113,8 +119,7 @@ export async function train(config: TrainConfig, given: TrainOptions): Promise<T
   })
   try {
     const data = await opening
-    const open = () => (options.resume === undefined ? createRunFolder(path) : findRun(options.resume))
-    const [folder] = await group.exchange(isFirst ? open() : null)
+    const [folder] = await group.exchange(old ?? open())
     const run = new Run(config, options, { ...prepared, data }, folder!, trainer, runtime)
     try {
       return await run.go()
@@ -124,14 +129,6 @@ export async function train(config: TrainConfig, given: TrainOptions): Promise<T
   } finally {
     trainer.close()
   }
-}
-
-/** @throws {UserError} a worker would never have anything to do */
-function checkBatch({ batchSize }: TrainConfig, { size }: WorkerGroup): void {
-  if (batchSize >= size) return
-  throw new UserError(
-    `--batch-size ${batchSize} is for all ${size} workers together: give each a sample at least, or take fewer workers`,
-  )
 }
 
 /** Where a run stands between two steps. */
@@ -147,10 +144,11 @@ class Run {
   readonly #group: WorkerGroup
   /** Whether this worker writes the run's files, and alone knows which weights were best. */
   readonly #isFirst: boolean
-  #state: Omit<RunState, 'counts'> = { step: 0, evaluated: 0, best: null, seconds: 0 }
-  #savedStep = -1
-  /** What was said about the files of its checkpoints. */
-  #note: string | undefined
+  readonly #saver: Saver
+  readonly #metrics: MetricsLog
+  #state: SavedState = { step: 0, evaluated: 0, best: null, seconds: 0 }
+  /** Better than the best whose checkpoint is whole, and not saved yet. */
+  #better: { readonly best: NonNullable<RunState['best']>; readonly scored: Scored } | undefined
 
   constructor(
     config: TrainConfig,
@@ -169,6 +167,22 @@ class Run {
     this.#group = options.group
     this.#isFirst = options.group.rank === 0
     this.#batches = new StepBatches(config, prepared.data, specialTokens(prepared.spec), options.group)
+    this.#saver = new Saver(folder, {
+      keep: config.keep,
+      report: options.report,
+      contentOf: (state) => checkpointContent(config, prepared, trainer, state),
+      onSaved: ({ best }) => {
+        if (best === this.#better?.best) this.#bestScored = this.#better?.scored
+        this.#state = { ...this.#state, best }
+      },
+    })
+    this.#metrics = new MetricsLog(folder, ({ message }) =>
+      this.#say(`${message}; training goes on, and its lines wait for room`),
+    )
+  }
+
+  #say(text: string): void {
+    this.#options.report({ kind: 'note', text })
   }
 
   async go(): Promise<TrainResult> {
@@ -177,12 +191,15 @@ class Run {
     this.#start()
     try {
       await this.#steps()
+      if (this.#isFirst) await this.#saveNow()
       const scores = await this.#finish()
       return { folder: this.#folder.path, outcome: 'finished', step: this.#state.step, scores }
     } catch (error) {
       if (!(error instanceof Interruption)) throw error
-      if (this.#isFirst) this.#save()
+      if (this.#isFirst) await this.#saveNow()
       return { folder: this.#folder.path, outcome: 'interrupted', step: this.#state.step, scores: {} }
+    } finally {
+      await this.#saver.idle()
     }
   }
 
@@ -195,8 +212,9 @@ class Run {
 
   /** All workers go on from the checkpoint that the first one finds. */
   async #restore(): Promise<void> {
-    const note = (text: string) => this.#options.report({ kind: 'note', text })
-    const found = this.#isFirst ? loadLastCheckpoint(this.#folder.checkpoints, note) : undefined
+    if (this.#isFirst) await tidyCheckpoints(this.#folder.checkpoints)
+    const say = (text: string) => this.#say(text)
+    const found = this.#isFirst ? loadLastCheckpoint(this.#folder.checkpoints, say) : undefined
     const [path] = (await this.#group.exchange(found?.path ?? '')) as [string]
     const loaded = found ?? loadCheckpoint(path)
     const { state, optimizer } = loaded
@@ -208,30 +226,19 @@ class Run {
     const { counts: _, ...rest } = state
     this.#state = rest
     if (!this.#isFirst) return
-    this.#savedStep = state.step
-    pointAt(this.#folder, 'last', path)
-    pointAt(this.#folder, 'best', state.best ? checkpointName(state.best.step) : undefined)
+    this.#saver.step = state.step
+    await pointAt(this.#folder, 'last', path)
+    await pointAt(this.#folder, 'best', state.best ? checkpointName(state.best.step) : undefined)
     trimMetrics(this.#folder, state.step)
   }
 
   #start(): void {
-    const { data, backbone } = this.#prepared
-    const trained = [...this.#trainer.parameters.parameters.values()]
-    const frozen = [...backbone.weights.tensors.values()].filter(
-      ({ name }) => !this.#trainer.parameters.parameters.has(name),
-    )
-    const trainedCount = trained.reduce((sum, { shape }) => sum + elements(shape), 0)
-    this.#options.report({
-      ...{ kind: 'start', folder: this.#folder.path, config: this.#config, trained: trainedCount },
-      parameters: trainedCount + frozen.reduce((sum, { shape }) => sum + elements(shape), 0),
-      samples: Object.fromEntries(
-        Object.entries(data.splits).map(([split, samples]) => [split, samples.length]),
-      ),
-      ...{ totalSteps: this.#batches.totalSteps, step: this.#state.step },
-    })
+    const { data } = this.#prepared
+    const at = { totalSteps: this.#batches.totalSteps, step: this.#state.step }
+    this.#options.report(startEvent(this.#folder.path, this.#config, this.#prepared, this.#trainer, at))
     if (this.#options.resume !== undefined) return
     for (const text of textNotes(data.task, Object.values(data.splits).flat(), data.tokenizer))
-      this.#options.report({ kind: 'note', text })
+      this.#say(text)
   }
 
   /** Steps, evaluates and saves until the last step. @throws {Interruption} the run is to end */
@@ -243,7 +250,7 @@ class Run {
       const { step, evaluated } = this.#state
       await throwIfInterrupted(this.#group, this.#options.signal)
       if (step > evaluated && this.#due(this.#config.evalEvery)) await pace.pause(() => this.#evaluate())
-      if (this.#isFirst && step > 0 && this.#due(this.#config.saveEvery)) this.#save()
+      if (this.#isFirst && step > 0 && this.#due(this.#config.saveEvery)) await this.#save()
       if (step >= totalSteps) return
       const { loss, gradientNorm, samples, learningRate } = await this.#step(step)
       pace.step(samples)
@@ -259,7 +266,7 @@ class Run {
 
   #tell(record: StepRecord): void {
     if (!this.#isFirst) return
-    appendMetrics(this.#folder, record)
+    this.#metrics.append(record)
     this.#options.report({ kind: 'step', ...record })
   }
 
@@ -279,15 +286,9 @@ class Run {
       firstRow += batch.batch
     }
     const loss = (await this.#group.exchange(own)).reduce((sum, of) => sum + of, 0)
-    const learningRate = this.#learningRate(step)
+    const learningRate = learningRateOf(this.#config, step, this.#batches.totalSteps)
+    this.#saver.detach()
     return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
-  }
-
-  #learningRate(step: number): number {
-    const { learningRate, warmupRatio, schedule } = this.#config
-    const { totalSteps } = this.#batches
-    const warmupSteps = this.#config.warmupSteps ?? Math.floor(totalSteps * warmupRatio)
-    return learningRateAt(step, schedules.get(schedule), { learningRate, warmupSteps, totalSteps })
   }
 
   #values(): Tensors {
@@ -313,40 +314,38 @@ class Run {
     })
   }
 
-  /** Scores the validation split; the best weights so far are saved and pointed at. */
+  /** Scores the validation split; the best weights so far are saved, and then pointed at. */
   async #evaluate(): Promise<void> {
     const scored = await this.#score('validation', this.#state.step)
     this.#state = { ...this.#state, evaluated: this.#state.step }
     if (!this.#isFirst) return
+    await this.#saver.settled() // the best is one whose checkpoint is whole
     const { rows } = scored
     const score = rows[0]?.score ?? 0
     const best = this.#state.best === null || score > this.#state.best.score
     const { step } = this.#state
-    if (best) this.#state = { ...this.#state, best: { score, step } }
-    this.#savedStep = -1 // a checkpoint of this step does not know its score yet
+    this.#saver.step = undefined // a checkpoint of this step does not know its score yet
     if (best) {
-      this.#bestScored = scored
-      pointAt(this.#folder, 'best', this.#save())
+      this.#better = { best: { score, step }, scored }
+      await this.#save()
     }
     this.#options.report({ kind: 'evaluation', split: 'validation', step, rows, best })
   }
 
-  /** Saves once a step. @returns the checkpoint's folder */
-  #save(): string {
-    const { checkpoints } = this.#folder
-    const { step, best } = this.#state
-    const path = `${checkpoints}/${checkpointName(step)}`
-    if (this.#savedStep === step) return path
-    const content = checkpointContent(this.#config, this.#prepared, this.#trainer, this.#state)
-    saveCheckpoint(checkpoints, content)
-    const note = noteOnExtra(content)
-    if (note !== undefined && this.#note !== note) this.#options.report({ kind: 'note', text: note })
-    this.#note = note
-    this.#savedStep = step
-    pointAt(this.#folder, 'last', path)
-    pruneCheckpoints(checkpoints, { keep: this.#config.keep, step, best: best?.step })
-    this.#options.report({ kind: 'checkpoint', step, path })
-    return path
+  /** The state as a checkpoint of it has it. */
+  #stateToSave(): SavedState {
+    const { best } = this.#better ?? {}
+    return { ...this.#state, ...(best?.step === this.#state.step ? { best } : {}) }
+  }
+
+  async #save(): Promise<void> {
+    await this.#saver.save(this.#state.step, () => this.#stateToSave())
+  }
+
+  /** What there is, for certain. @throws {UserError} the disk does not take it */
+  async #saveNow(): Promise<void> {
+    await this.#saver.saveNow(this.#state.step, () => this.#stateToSave())
+    this.#metrics.flush()
   }
 
   /** Scores every split but the training one with the best weights, and writes answers and report. */

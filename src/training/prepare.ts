@@ -17,7 +17,7 @@ import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
 import { taskOf } from './data.js'
 import { type ModelSpec, modelParameters } from './graphs.js'
 import { defaultBackbone, defaultDataSet, defaultTask, presetFor } from './presets.js'
-import { findRun, readConfig } from './runFolder.js'
+import { findRun, readConfig, refuseOther } from './runFolder.js'
 
 export interface Prepared {
   readonly backbone: Backbone
@@ -33,10 +33,10 @@ export interface Prepared {
  *
  * @param over later ones win
  * @param resume a run to go on with, or the newest
- * @throws {UserError} a setting that is unknown or of the wrong kind
+ * @throws {UserError} a setting that is unknown or of the wrong kind; a run that is to go on as another
  */
 export function resolveConfig(over: readonly PartialConfig[], resume?: string | true): TrainConfig {
-  const layers = resume === undefined ? over : [readConfig(findRun(resume)) as PartialConfig, ...over]
+  const layers = resume === undefined ? over : [ownConfig(resume, over), ...over]
   const said = <F extends keyof PartialConfig>(field: F) =>
     layers.findLast((layer) => layer[field] !== undefined)?.[field]
   const task = tasks.get(said('task') ?? defaultTask)
@@ -48,6 +48,13 @@ export function resolveConfig(over: readonly PartialConfig[], resume?: string | 
     dataSet: findReader(said('dataset') ?? defaultDataSet, task.name)?.name,
   })
   return mergeConfig(preset, ...layers)
+}
+
+function ownConfig(resume: string | true, over: readonly PartialConfig[]): PartialConfig {
+  const run = findRun(resume)
+  const own = readConfig(run) as PartialConfig
+  refuseOther(run, own, over)
+  return own
 }
 
 /**

@@ -1,22 +1,21 @@
 /** The files of a run: what it was told, what it measured, where its best and its last checkpoint are. */
-import {
-  appendFileSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { camel, kebab, UserError } from '../base/index.js'
-import { cannotWrite, makeFolder, writeWhole } from '../files/index.js'
+import {
+  cannotWrite,
+  type Disk,
+  disk,
+  forceToDisk,
+  makeFolder,
+  writeHashed,
+  writeWhole,
+} from '../files/index.js'
 import type { ScoreRow } from '../metrics/index.js'
-import type { TrainConfig } from './config.js'
-import type { StepRecord } from './events.js'
+import type { PartialConfig, TrainConfig } from './config.js'
+import type { RunLock } from './runLock.js'
+import { wholeCheckpoint } from './saveCheckpoint.js'
 
 const mend = 'name another folder with --output'
 
@@ -36,8 +35,19 @@ export function refuseFolder(path: string): void {
   }
 }
 
+/**
+ * The folder of a new run, or of one that goes on, for this run alone.
+ *
+ * @throws {UserError} the place is taken or can't be written; there is no run; another run holds it
+ */
+export function openRunFolder(lock: RunLock, path: string, resume: string | true | undefined): RunFolder {
+  const run = resume === undefined ? createRunFolder(path) : findRun(resume)
+  lock.take(run)
+  return run
+}
+
 /** A new run's folder. @throws {UserError} it exists and isn't empty, or can't be made */
-export function createRunFolder(path: string): RunFolder {
+function createRunFolder(path: string): RunFolder {
   refuseFolder(path)
   try {
     makeFolder(join(path, 'checkpoints'))
@@ -102,51 +112,49 @@ export function readConfig(run: RunFolder): Record<string, unknown> {
   }
 }
 
-const renamed = (config: Readonly<Record<string, unknown>>, rename: (name: string) => string) =>
-  Object.fromEntries(Object.entries(config).map(([name, value]) => [rename(name), value]))
+/** What a run can't change when it goes on, since its weights are for it. */
+const settled = ['task', 'method'] as const
 
-const metricsFile = 'metrics.jsonl'
-
-export function appendMetrics(run: RunFolder, record: StepRecord): void {
-  const file = join(run.path, metricsFile)
-  try {
-    appendFileSync(file, `${JSON.stringify(record)}\n`)
-  } catch (error) {
-    throw cannotWrite(error, file, mend)
+/** @param said what is asked for besides its own settings. @throws {UserError} a run is to go on as another */
+export function refuseOther(run: RunFolder, own: PartialConfig, said: readonly PartialConfig[]): void {
+  for (const field of settled) {
+    const other = said.findLast((layer) => layer[field] !== undefined)?.[field]
+    if (other === undefined || other === own[field]) continue
+    throw new UserError(
+      `--${field} ${other}: the run in ${run.path} is of ${field} ${own[field]}: ` +
+        'leave the option out to go on with it, or start another run without --resume',
+    )
   }
 }
 
-/** Drops the lines of steps that a resumed run does again, and what a killed run wrote by half. */
-export function trimMetrics(run: RunFolder, step: number): void {
-  const file = join(run.path, metricsFile)
-  if (!existsSync(file)) return
-  const lines = readFileSync(file, 'utf8').split('\n')
-  const end = lines.findIndex((line) => !(Number(/^\{"step":(\d+),.*\}$/.exec(line)?.[1]) <= step))
-  const kept = end < 0 ? lines : lines.slice(0, end)
-  writeWhole(file, kept.map((line) => `${line}\n`).join(''), mend)
-}
+const renamed = (config: Readonly<Record<string, unknown>>, rename: (name: string) => string) =>
+  Object.fromEntries(Object.entries(config).map(([name, value]) => [rename(name), value]))
 
 /**
  * Points `best` or `last` at a checkpoint: a link, or a file naming the folder where links don't exist.
  *
  * @param checkpoint `undefined`: at none
+ * @throws {UserError} it can't be written; it points where it did before
  */
-export function pointAt(run: RunFolder, name: 'best' | 'last', checkpoint: string | undefined): void {
+export async function pointAt(
+  run: RunFolder,
+  name: 'best' | 'last',
+  checkpoint: string | undefined,
+  on: Disk = disk,
+): Promise<void> {
   const link = join(run.path, name)
-  if (checkpoint === undefined) {
-    rmSync(link, { force: true })
-    return
-  }
-  const target = join('checkpoints', basename(checkpoint))
-  const aside = `${link}.tmp`
   try {
-    rmSync(aside, { force: true })
+    if (checkpoint === undefined) return await on.remove(link)
+    const target = join('checkpoints', basename(checkpoint))
+    const aside = `${link}.tmp`
+    await on.remove(aside)
     try {
-      symlinkSync(target, aside, 'dir')
+      await on.link(target, aside)
     } catch {
-      writeFileSync(aside, `${target}\n`)
+      await writeHashed(on, aside, [new TextEncoder().encode(`${target}\n`)])
     }
-    renameSync(aside, link)
+    await on.rename(aside, link)
+    await forceToDisk(on, run.path)
   } catch (error) {
     throw cannotWrite(error, link, mend)
   }
@@ -155,8 +163,11 @@ export function pointAt(run: RunFolder, name: 'best' | 'last', checkpoint: strin
 /** The checkpoint that `best` or `last` points at, if any. */
 export function checkpointAt(run: RunFolder, name: 'best' | 'last'): string | undefined {
   const link = join(run.path, name)
-  if (!existsSync(link)) return undefined
-  return statSync(link).isFile() ? join(run.path, readFileSync(link, 'utf8').trim()) : link
+  const status = lstatSync(link, { throwIfNoEntry: false })
+  if (!status) return undefined
+  if (existsSync(link) && !status.isFile()) return link
+  const target = status.isFile() ? readFileSync(link, 'utf8').trim() : readlinkSync(link)
+  return wholeCheckpoint(resolve(run.path, target))
 }
 
 /** @returns the file */

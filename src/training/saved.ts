@@ -45,7 +45,7 @@ export function checkpointContent(
   return {
     state: { ...state, counts: Object.fromEntries(counts) },
     ...(config.method === wholeMethod
-      ? wholeContent(prepared, trained)
+      ? wholeContent(prepared, trained, describe(config, prepared))
       : adapterContent(
           trained,
           describe(config, prepared),
@@ -57,10 +57,18 @@ export function checkpointContent(
 
 type ModelContent = Pick<CheckpointContent, 'weights' | 'config' | 'extra'>
 
-function wholeContent({ spec, backbone }: Trained, trained: readonly TensorToWrite[]): ModelContent {
+function wholeContent(
+  { spec, backbone }: Trained,
+  trained: readonly TensorToWrite[],
+  description: Description,
+): ModelContent {
   const frozen = frozenTensors(backbone, new Set(trained.map(({ name }) => name)))
   return {
-    weights: { file: wholeFiles.weights, tensors: [...trained, ...frozen], metadata: { format: 'pt' } },
+    weights: {
+      file: wholeFiles.weights,
+      tensors: [...trained, ...frozen],
+      metadata: { format: 'pt', [descriptionKey]: JSON.stringify(description) },
+    },
     config: { file: wholeFiles.config, json: architectureOf(spec.config).writeConfig(spec.config) },
   }
 }
@@ -138,7 +146,7 @@ export function trainedWeights(
   const { spec } = prepared
   const file = saved.files[0]!
   const isWhole = !configFile.endsWith(adapterFiles.config)
-  const description = isWhole ? undefined : readDescription(configFile, saved.metadata)
+  const description = readDescription(configFile, saved.metadata, { isWhole })
   const method = isWhole ? wholeMethod : description?.method
   if (method !== undefined && method !== config.method) {
     throw new UserError(
@@ -156,7 +164,9 @@ export function trainedWeights(
   const own = names.size === 0 ? saved : renamedBy(saved, (name) => names.get(name) ?? name)
   const weights = overlay(own, ...(extra ? [extra] : []))
   for (const parameter of trained) checkShape(parameter, weights, config)
-  if (description) checkBackbone(description, file, prepared)
+  // A whole model needs nothing of the backbone but the layers that it left frozen.
+  const needsBackbone = !isWhole || modelParameters(spec).some((parameter) => !parameter.trained)
+  if (description && needsBackbone) checkBackbone(description, file, prepared)
   for (const { name } of trained) checkFinite(weights, [name], `${weights.tensors.get(name)!.path}: `)
   return weights
 }

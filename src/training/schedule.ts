@@ -5,6 +5,7 @@
  * s step · W warm-up steps · N total steps · λ factor of the rate
  */
 import { registry, UserError } from '../base/index.js'
+import type { TrainConfig } from './config.js'
 
 export interface ScheduleSettings {
   /** The rate that the schedule scales. */
@@ -78,4 +79,11 @@ function check({ learningRate, warmupSteps, totalSteps }: ScheduleSettings): voi
     if (!(Number.isInteger(count) && count >= 0))
       throw new UserError(`${name} ${count}: give a whole number from 0`)
   }
+}
+
+/** As a run's settings say. */
+export function learningRateOf(config: TrainConfig, step: number, totalSteps: number): number {
+  const { learningRate, warmupRatio, schedule } = config
+  const warmupSteps = config.warmupSteps ?? Math.floor(totalSteps * warmupRatio)
+  return learningRateAt(step, schedules.get(schedule), { learningRate, warmupSteps, totalSteps })
 }

@@ -37,17 +37,29 @@ export function writeTensors(
   tensors: Iterable<TensorToWrite>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  const ordered = [...tensors].sort(
-    (a, b) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes || compare(a.name, b.name),
-  )
-  const header = headerBytes(ordered, metadata)
+  const pieces = safetensorsPieces(tensors, metadata)
   const descriptor = openSync(path, 'w')
   try {
-    writeFully(descriptor, header)
-    for (const tensor of ordered) writeData(descriptor, tensor)
+    for (const piece of pieces) writeFully(descriptor, piece)
   } finally {
     closeSync(descriptor)
   }
+}
+
+/** The bytes of such a file, one piece after the other. @throws {Error} as {@link writeSafetensors} */
+export function safetensorsPieces(
+  tensors: Iterable<TensorToWrite>,
+  metadata: Readonly<Record<string, string>> = {},
+): Iterable<ArrayBufferView> {
+  const ordered = [...tensors].sort(
+    (a, b) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes || compare(a.name, b.name),
+  )
+  return piecesOf(headerBytes(ordered, metadata), ordered)
+}
+
+function* piecesOf(header: Uint8Array, ordered: readonly TensorToWrite[]): Generator<ArrayBufferView> {
+  yield header
+  for (const tensor of ordered) yield* dataOf(tensor)
 }
 
 /** Length, JSON and blanks up to the alignment. JSON is put together by hand since an object would
@@ -76,10 +88,10 @@ function headerBytes(
   return bytes
 }
 
-function writeData(descriptor: number, { name, dtype, shape, data }: TensorToWrite): void {
+function* dataOf({ name, dtype, shape, data }: TensorToWrite): Generator<ArrayBufferView> {
   let written = 0
   for (const piece of typeof data === 'function' ? data() : [data]) {
-    writeFully(descriptor, new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength))
+    yield piece
     written += piece.byteLength
   }
   const expected = tensorBytes(dtype, shape)
@@ -87,7 +99,8 @@ function writeData(descriptor: number, { name, dtype, shape, data }: TensorToWri
     throw new Error(`tensor ${name} has ${written} bytes of data instead of ${expected}`)
 }
 
-function writeFully(descriptor: number, bytes: Uint8Array): void {
+function writeFully(descriptor: number, { buffer, byteOffset, byteLength }: ArrayBufferView): void {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength)
   for (let done = 0; done < bytes.length; ) {
     const rest = bytes.subarray(done, done + largestWrite)
     done += writeSync(descriptor, rest, 0, rest.length)

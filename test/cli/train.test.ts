@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { run, smallEasyVqa, start, t5Mini, temporaryFolder } from './program.js'
+import { refusal, run, smallEasyVqa, start, t5Mini, temporaryFolder } from './program.js'
 
 const folder = temporaryFolder()
 beforeAll(() => smallEasyVqa(join(folder, 'easy-vqa')))
@@ -125,6 +125,34 @@ describe('an interrupted run', () => {
     expect(code, err).toBe(130)
     expect(existsSync(realpathSync(join(folder, 'unread', 'last')))).toBe(true)
   })
+})
+
+test('a run folder is one run’s; one that was killed holds nothing', async () => {
+  const { child, ended, shown } = start([...train, '--epochs', '300', '--output', 'held'], folder)
+  await shown(/step 1\/6,900/)
+  const second = await run(['train', '--resume', 'held'], folder)
+  expect({ ...second, err: '' }).toEqual({ code: 2, out: '', err: '' })
+  expect(second.err).toMatch(
+    /^vl-lst: held is held by another run \(process \d+ on .+\): wait for its end, or interrupt it\n$/,
+  )
+  child.kill('SIGINT')
+  expect((await ended).code).toBe(130)
+  expect(readdirSync(join(folder, 'held'))).not.toContain('lock')
+  const again = start(['train', '--resume', 'held'], folder)
+  await again.shown(/going on after step/)
+  again.child.kill('SIGKILL')
+  await again.ended
+  expect(readdirSync(join(folder, 'held'))).toContain('lock')
+  const other = await run(['train', '--resume', 'held', '--task', 'cola'], folder)
+  expect(other).toEqual(
+    refusal(
+      '--task cola: the run in held is of task vqa: leave the option out to go on with it, or start another run without --resume',
+    ),
+  )
+  const last = start(['train', '--resume', 'held'], folder)
+  await last.shown(/going on after step/)
+  last.child.kill('SIGINT')
+  expect((await last.ended).code).toBe(130)
 })
 
 test('--resume goes on with a run of full fine-tuning', async () => {

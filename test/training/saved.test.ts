@@ -5,10 +5,11 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { methods } from '../../src/methods/index.js'
 import { openTokenizer, type Tokenizer } from '../../src/text/index.js'
 import { type Backbone, openBackbone } from '../../src/training/backbone.js'
-import { type CheckpointContent, loadCheckpoint, saveCheckpoint } from '../../src/training/checkpoint.js'
+import { type CheckpointContent, loadCheckpoint } from '../../src/training/checkpoint.js'
 import type { TrainConfig } from '../../src/training/config.js'
 import type { ModelSpec } from '../../src/training/graphs.js'
 import { resolveConfig } from '../../src/training/index.js'
+import { saveCheckpoint } from '../../src/training/saveCheckpoint.js'
 import { checkpointContent, noteOnExtra, trainedWeights } from '../../src/training/saved.js'
 import { openSafetensors, overlay } from '../../src/weights/index.js'
 import { atRest, logitsOf } from '../support/logits.js'
@@ -70,7 +71,7 @@ async function trained(method: string, type: string, more: Given = {}, name = 'w
     return {
       ...{ config, prepared, content, trained: snapshot(trainer) },
       logits: await logitsOf(spec, backbone.weights, values),
-      path: saveCheckpoint(at(`${type}-${method}-${name}`), content),
+      path: await saveCheckpoint(at(`${type}-${method}-${name}`), content),
     }
   } finally {
     trainer.close()
@@ -196,7 +197,7 @@ describe('refused in one line', () => {
 
   test('a shape that misses, a missing tensor, a value that is no number; in both files', async () => {
     const { content, config, prepared } = await trained('lora', 't5', {}, 'spoiled')
-    const spoil = (which: 'weights' | 'extra', make: (shape: readonly number[]) => unknown) => {
+    const spoil = async (which: 'weights' | 'extra', make: (shape: readonly number[]) => unknown) => {
       const tensors = which === 'extra' ? content.extra! : content.weights.tensors
       const first = tensors.findLast(({ shape }) => shape.length > 0)!
       const made = make(first.shape)
@@ -206,36 +207,39 @@ describe('refused in one line', () => {
         which === 'extra'
           ? { ...content, extra: all }
           : { ...content, weights: { ...content.weights, tensors: all } }
-      const path = saveCheckpoint(at('spoiled'), spoiled)
+      const path = await saveCheckpoint(at('spoiled'), spoiled)
       return () => trainedWeights(loadCheckpoint(path), config, prepared)
     }
     for (const which of ['weights', 'extra'] as const) {
       const file = which === 'weights' ? 'adapter_model' : 'extra'
-      expect(spoil(which, () => ({ shape: [2], data: new Float32Array(2) }))).toThrow(
+      expect(await spoil(which, () => ({ shape: [2], data: new Float32Array(2) }))).toThrow(
         new RegExp(
           `${file}\\.safetensors: tensor ".*" is \\(2\\), where .*t5 asks for \\(.*\\): put the backbone`,
         ),
       )
-      expect(spoil(which, () => undefined)).toThrow(/: tensor ".*" is missing, where .*t5 asks for/)
+      expect(await spoil(which, () => undefined)).toThrow(/: tensor ".*" is missing, where .*t5 asks for/)
       const count = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
-      expect(spoil(which, (shape) => ({ data: new Float32Array(count(shape)).fill(Number.NaN) }))).toThrow(
-        new RegExp(`${file}\\.safetensors: tensor ".*" has values that are not numbers`),
-      )
+      expect(
+        await spoil(which, (shape) => ({ data: new Float32Array(count(shape)).fill(Number.NaN) })),
+      ).toThrow(new RegExp(`${file}\\.safetensors: tensor ".*" has values that are not numbers`))
     }
   })
 
-  test('a configuration that says nothing', () => {
+  test('a configuration that says nothing', async () => {
     const { content, config, prepared } = saved
-    const path = saveCheckpoint(at('silent'), { ...content, config: { ...content.config, json: { r: 3 } } })
+    const path = await saveCheckpoint(at('silent'), {
+      ...content,
+      config: { ...content.config, json: { r: 3 } },
+    })
     expect(() => trainedWeights(loadCheckpoint(path), config, prepared)).toThrow(
       /adapter_config\.json: does not say what the adapter is for \("format"\): take the file/,
     )
   })
 
-  test('what does not say where it is from, as of PEFT itself, is taken where its shapes fit', () => {
+  test('what does not say where it is from, as of PEFT itself, is taken where its shapes fit', async () => {
     const { content, config, prepared } = saved
     const { metadata: _, ...weights } = content.weights
-    const path = saveCheckpoint(at('peft-own'), { ...content, weights })
+    const path = await saveCheckpoint(at('peft-own'), { ...content, weights })
     expect(trainedWeights(loadCheckpoint(path), config, prepared).tensors.size).toBeGreaterThan(0)
   })
 

@@ -3,8 +3,8 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../../base/index.js'
+import { nameAside } from '../../files/index.js'
 import { canMap } from '../../runtime/index.js'
-import { nameAside } from '../../weights/index.js'
 import { controlBytes } from './sharedControl.js'
 
 /** What a parent makes before it starts its workers. */

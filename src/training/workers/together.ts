@@ -1,4 +1,6 @@
 /** What a group of workers agrees on. */
+import { UserError } from '../../base/index.js'
+import type { TrainConfig } from '../config.js'
 import type { WorkerGroup } from './group.js'
 
 /** Ends the run of all workers: one of them was told to. */
@@ -12,4 +14,12 @@ export class Interruption extends Error {
 export async function throwIfInterrupted(group: WorkerGroup, signal: AbortSignal): Promise<void> {
   const told = await group.exchange(signal.aborted)
   if (told.includes(true)) throw new Interruption()
+}
+
+/** @throws {UserError} a worker would never have anything to do */
+export function checkBatch({ batchSize }: TrainConfig, { size }: WorkerGroup): void {
+  if (batchSize >= size) return
+  throw new UserError(
+    `--batch-size ${batchSize} is for all ${size} workers together: give each a sample at least, or take fewer workers`,
+  )
 }
