@@ -38,3 +38,5 @@ export {
 export type { CheckpointName } from './trainedRun.js'
 export { Trainer, type TrainerOptions } from './trainer.js'
 export { openSession, startValues } from './weights.js'
+export { joinMpi, type MpiGroup } from './workers/mpi.js'
+export { type MpiLaunch, mpiLaunch } from './workers/mpiLaunch.js'

@@ -1,0 +1,75 @@
+/**
+ * A process that mpirun starts: `node mpiWorker.mjs DIST JOB`, where DIST is the built program and JOB one of those
+ * below. What it finds it prints as a line of JSON.
+ */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const [dist, name] = process.argv.slice(2)
+const training = await import(pathToFileURL(join(dist, 'src', 'training', 'index.js')).href)
+const group = training.joinMpi(training.mpiLaunch(process.env) ?? {}, process.env)
+const { rank, size } = group
+
+const digest = ({ buffer }) => createHash('sha256').update(new Uint8Array(buffer)).digest('hex')
+
+/** Numbers of all magnitudes, so that the order of a sum shows in its bits; a worker's own, or another's. */
+function numbers(length, seed, of) {
+  let state = (seed * 7919 + of * 104729 + 1) >>> 0
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return (state / 2 ** 31 - 1) * 10 ** ((state >>> 8) % 9)
+  })
+}
+
+/** ((rank 0 + rank 1) + rank 2) + …, each sum in float32. */
+function inRankOrder(length, seed) {
+  const sum = numbers(length, seed, 0)
+  for (let of = 1; of < size; of++) {
+    for (const [i, value] of numbers(length, seed, of).entries()) sum[i] = Math.fround(sum[i] + value)
+  }
+  return sum
+}
+
+const jobs = {
+  async sum(lengths) {
+    const arrays = group.memory(lengths)
+    const zero = arrays.every((array) => array.every((value) => value === 0))
+    for (const [seed, array] of arrays.entries()) array.set(numbers(array.length, seed, rank))
+    await group.sum(arrays)
+    return { zero, sums: arrays.map(digest), wanted: lengths.map((length, seed) => digest(inRankOrder(length, seed))) }
+  },
+  async exchange(lengths) {
+    const message = (of) => ({ of, text: 'ü€'.repeat((lengths[of] ?? 0) + of) })
+    const all = await group.exchange(message(rank))
+    const right = all.every((each, of) => JSON.stringify(each) === JSON.stringify(message(of)))
+    return { right, count: all.length }
+  },
+  /** Calls that are not awaited one by one still meet their own. */
+  async together() {
+    const [array] = group.memory([3])
+    array.fill(rank + 1)
+    const [first, , second] = await Promise.all([group.exchange(['a', rank]), group.sum([array]), group.exchange(['b', rank])])
+    return { first, second, sum: [...array] }
+  },
+  /** The event loop turns while the last worker is late. */
+  async waiting() {
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 10)
+    if (rank === size - 1) await new Promise((done) => setTimeout(done, 1000))
+    await group.exchange(null)
+    clearInterval(timer)
+    return { ticks }
+  },
+  /** A worker that throws while the others wait for it. */
+  async dies(rankThatDies) {
+    if (rank === rankThatDies) throw new Error(`worker ${rank} had enough`)
+    await group.exchange(null)
+  },
+}
+
+const [job, argument] = name.split('=')
+const found = await jobs[job](argument === undefined ? undefined : JSON.parse(argument))
+process.stdout.write(`${JSON.stringify({ rank, size, ...found })}\n`)
+group.close()
+group.close()
