@@ -13,12 +13,14 @@ const { rank, size } = group
 
 const digest = ({ buffer }) => createHash('sha256').update(new Uint8Array(buffer)).digest('hex')
 
+const powers = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8]
+
 /** Numbers of all magnitudes, so that the order of a sum shows in its bits; a worker's own, or another's. */
 function numbers(length, seed, of) {
   let state = (seed * 7919 + of * 104729 + 1) >>> 0
-  return Float32Array.from({ length }, () => {
+  return new Float32Array(length).map(() => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return (state / 2 ** 31 - 1) * 10 ** ((state >>> 8) % 9)
+    return (state / 2 ** 31 - 1) * powers[(state >>> 8) % powers.length]
   })
 }
 
@@ -26,7 +28,8 @@ function numbers(length, seed, of) {
 function inRankOrder(length, seed) {
   const sum = numbers(length, seed, 0)
   for (let of = 1; of < size; of++) {
-    for (const [i, value] of numbers(length, seed, of).entries()) sum[i] = Math.fround(sum[i] + value)
+    const values = numbers(length, seed, of)
+    for (let i = 0; i < length; i++) sum[i] += values[i]
   }
   return sum
 }
