@@ -1,3 +1,4 @@
+export { type Crew, firstAlone } from './crew.js'
 export { humanBytes, nearest, UserError } from './errors.js'
 export { torchPermutation } from './mersenneTwister.js'
 export { camel, kebab } from './names.js'

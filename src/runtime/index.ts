@@ -1,5 +1,5 @@
 export { chooseRuntime } from './choose.js'
-export { keepHeapSmall, type ProcessMemory, processMemory } from './memory.js'
+export { canMap, keepHeapSmall, mapShared, type ProcessMemory, processMemory } from './memory.js'
 export { nativeRuntime } from './native.js'
 export { publicRuntime } from './public.js'
 export {

@@ -35,8 +35,8 @@ export interface MappedFile {
   readonly bytes: number
 }
 
-const protectRead = 1
-const mapShared = 1
+const [protectRead, protectWrite] = [1, 2]
+const shared = 1
 
 /** False on Windows: its own way of mapping is not written, since it could not be tried. */
 export const canMap = process.platform !== 'win32'
@@ -58,15 +58,47 @@ export function mapFile(path: string): MappedFile | undefined {
     const key = `${dev}:${ino}:${size}:${mtimeMs}`
     let file = mapped.get(key)
     if (file === undefined) {
-      const address = BigInt.asUintN(64, mmap()(null, size, protectRead, mapShared, fd, 0))
-      if (address === 2n ** 64n - 1n) throw new Error(`mmap of ${real} failed`)
-      file = { address, bytes: size }
+      file = { address: map(fd, { begin: 0, bytes: size, protection: protectRead }, real), bytes: size }
       mapped.set(key, file)
     }
     return file
   } finally {
     closeSync(fd)
   }
+}
+
+/**
+ * Maps a stretch of a file for reading and writing, for the process's life: whoever maps the same sees what is written
+ * here at once. The file must be as long, and its room reserved: where there is none, writing kills the process.
+ *
+ * @param begin a multiple of a page, in bytes
+ * @returns views of the stretch; each byte is to be in one of them at most
+ * @throws {Error} this platform has no `mmap`, or it fails
+ */
+export function mapShared(
+  fd: number,
+  begin: number,
+  bytes: number,
+): (begin: number, bytes: number) => ArrayBuffer {
+  if (!canMap) throw new Error('files can’t be mapped on this platform yet')
+  const address = map(fd, { begin, bytes, protection: protectRead | protectWrite }, 'shared memory')
+  return (from, length) => {
+    if (from + length > bytes) throw new Error(`${from} + ${length} is more than the ${bytes} bytes mapped`)
+    return koffi.view(address + BigInt(from), length)
+  }
+}
+
+interface Stretch {
+  readonly begin: number
+  readonly bytes: number
+  readonly protection: number
+}
+
+/** @returns the address */
+function map(fd: number, { begin, bytes, protection }: Stretch, what: string): bigint {
+  const address = BigInt.asUintN(64, mmap()(null, bytes, protection, shared, fd, begin))
+  if (address === 2n ** 64n - 1n) throw new Error(`mmap of ${what} failed`)
+  return address
 }
 
 type Mmap = (

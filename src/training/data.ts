@@ -9,7 +9,7 @@ import {
   openFeatures,
   type PictureCache,
 } from '../../vl/tasks/index.js'
-import { UserError } from '../base/index.js'
+import { firstAlone, UserError } from '../base/index.js'
 import {
   type Batch,
   collate,
@@ -25,6 +25,7 @@ import { cachedFileSlowly } from '../weights/index.js'
 import type { TrainConfig } from './config.js'
 import type { Report } from './events.js'
 import type { Prepared } from './prepare.js'
+import { soloGroup, type WorkerGroup } from './workers/group.js'
 
 export interface RunData {
   readonly task: Task
@@ -58,6 +59,8 @@ export interface OpenDataOptions {
   readonly signal?: AbortSignal
   /** The splits to open, of those that there are; all by default. */
   readonly choose?: (splits: readonly string[]) => readonly string[]
+  /** Who needs the same data and shares the work. */
+  readonly group?: WorkerGroup
 }
 
 /**
@@ -66,17 +69,19 @@ export interface OpenDataOptions {
 export async function openData(
   config: TrainConfig,
   { tokenizer, encoder }: Pick<Prepared, 'tokenizer' | 'encoder'>,
-  { cache, report, signal, choose = (splits) => splits }: OpenDataOptions,
+  { cache, report, signal, choose = (splits) => splits, group = soloGroup }: OpenDataOptions,
 ): Promise<RunData> {
   const task = taskOf(config)
   const onNote = (text: string) => report({ kind: 'note', text })
   const onProgress = (what: string, done: number, total: number) =>
     report({ kind: 'preparing', what, done, total })
-  const { splits: all, pictures } = await openDataSet(config.dataset, {
-    ...{ task: task.name, seed: config.seed, cache, onNote, onProgress },
-    ...(task.classes ? { official: true } : {}),
-    ...(signal ? { signal } : {}),
-  })
+  const { splits: all, pictures } = await firstAlone(group, () =>
+    openDataSet(config.dataset, {
+      ...{ task: task.name, seed: config.seed, cache, onNote, onProgress },
+      ...(task.classes ? { official: true } : {}),
+      ...(signal ? { signal } : {}),
+    }),
+  )
   const splits = Object.fromEntries(choose(Object.keys(all)).map((split) => [split, all[split]!]))
   for (const [split, { length }] of Object.entries(splits)) {
     if (length === 0) throw new UserError(`${config.dataset}: its ${split} split is empty: add samples to it`)
@@ -88,7 +93,7 @@ export async function openData(
   )
   const open = (what: string, some: Iterable<string>) =>
     openPictures(config, encoder, pictures, some, {
-      ...{ cache: pictureCache(join(cache, 'pictures')), onNote },
+      ...{ cache: pictureCache(join(cache, 'pictures')), onNote, crew: group },
       onProgress: (done, total) => onProgress(what, done, total),
       ...(signal ? { signal } : {}),
     })
@@ -96,9 +101,11 @@ export async function openData(
     const features =
       encoder.kind === 'network'
         ? await openApart(ids, (split, some) => open(`looking at the pictures of ${split}`, some))
-        : await open(
-            'looking at pictures',
-            ids.flatMap(([, some]) => some),
+        : await firstAlone(group, () =>
+            open(
+              'looking at pictures',
+              ids.flatMap(([, some]) => some),
+            ),
           )
     signal?.throwIfAborted()
     return { ...data, features }

@@ -7,6 +7,7 @@ import type { Report } from './events.js'
 import type { Predictor } from './predictor.js'
 import { writePredictions } from './runFolder.js'
 import { inWordsOfRun, openTrainedRun, type TrainedRun, type TrainedRunOptions } from './trainedRun.js'
+import type { WorkerGroup } from './workers/group.js'
 
 export interface Scored {
   readonly rows: readonly ScoreRow[]
@@ -23,6 +24,7 @@ export async function scoreSplit(
     readonly values?: Tensors
     readonly scalars: Readonly<Record<string, number>>
     readonly signal?: AbortSignal
+    readonly group?: WorkerGroup
     readonly report: Report
   },
 ): Promise<Scored> {

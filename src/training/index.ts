@@ -38,5 +38,8 @@ export {
 export type { CheckpointName } from './trainedRun.js'
 export { Trainer, type TrainerOptions } from './trainer.js'
 export { openSession, startValues } from './weights.js'
+export { soloGroup, type WorkerGroup } from './workers/group.js'
 export { joinMpi, type MpiGroup } from './workers/mpi.js'
 export { type MpiLaunch, mpiLaunch } from './workers/mpiLaunch.js'
+export { createSharedFile, type SharedFile } from './workers/sharedFile.js'
+export { joinSharedGroup, type SharedGroupOptions } from './workers/sharedMemory.js'

@@ -1,6 +1,7 @@
 /** A training run from its configuration to its report. */
 import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
+import { firstAlone, UserError } from '../base/index.js'
 import type { ScoreRow } from '../metrics/index.js'
 import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
 import { overlay } from '../weights/index.js'
@@ -41,6 +42,8 @@ import { openSideInit } from './sideInit/index.js'
 import { textNotes } from './textNotes.js'
 import { scheduledInputs } from './trainedRun.js'
 import { Trainer } from './trainer.js'
+import { soloGroup, type WorkerGroup } from './workers/group.js'
+import { Interruption, throwIfInterrupted } from './workers/together.js'
 
 export interface TrainOptions {
   /** A new folder; `runs/DATE-TASK-METHOD` by default. */
@@ -53,30 +56,40 @@ export interface TrainOptions {
   readonly report: Report
   /** The best that this machine has, by default. */
   readonly runtime?: Runtime
-  /** Ends the run after the step that is under way, with its state saved. */
+  /** Ends the run after the step that is under way, with its state saved: the one of any worker ends all. */
   readonly signal: AbortSignal
+  /** Who trains together; one worker alone by default. The first writes and reports, the others only work. */
+  readonly group?: WorkerGroup
 }
 
 /**
  * @throws {UserError} bad data, weights or settings before the first step; a disk or a loss that turned bad after it
  */
-export async function train(config: TrainConfig, options: TrainOptions): Promise<TrainResult> {
+export async function train(config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
   keepHeapSmall()
+  const { group = soloGroup } = given
+  checkBatch(config, group)
+  const isFirst = group.rank === 0
+  const report: Report = isFirst ? given.report : () => {}
+  const options = { ...given, report, group }
   const path = options.output ?? defaultRunFolder(config, new Date())
-  if (options.resume === undefined) refuseFolder(path)
-  const note = (text: string) => options.report({ kind: 'note', text })
+  if (isFirst && options.resume === undefined) refuseFolder(path)
+  const note = (text: string) => report({ kind: 'note', text })
   const runtime = options.runtime ?? chooseRuntime(note)
-  const prepared = prepare(config, { cache: options.cache, runtime, onNote: note })
+  const prepared = await firstAlone(group, () =>
+    prepare(config, { cache: options.cache, runtime, onNote: note }),
+  )
   // A run that goes on has its weights in its checkpoint.
   const sideInit =
     options.resume === undefined
-      ? await openSideInit(config, prepared.spec, { ...options, runtime })
+      ? await firstAlone(group, () => openSideInit(config, prepared.spec, { ...options, runtime }))
       : undefined
-  // Pictures are decoded while the session is made.
+  // Pictures are decoded while the session is made, unless workers have to talk about both.
   const failed = new AbortController()
   const signal = AbortSignal.any([options.signal, failed.signal])
   const opening = openData(config, prepared, { ...options, signal })
   opening.catch(() => undefined) // thrown where it is awaited
+  if (group.size > 1) await opening
   const threads = config.threads === null ? {} : { threads: config.threads }
   const cores = availableParallelism()
   if ((config.threads ?? 0) > cores)
@@ -93,15 +106,16 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
       name: config.optimizer,
       options: { weightDecay: config.weightDecay, ...config.optimizerOptions },
     },
-    ...threads,
+    ...{ ...threads, group },
   }).catch((error) => {
     failed.abort()
     throw error
   })
   try {
     const data = await opening
-    const folder = options.resume === undefined ? createRunFolder(path) : findRun(options.resume)
-    const run = new Run(config, options, { ...prepared, data }, folder, trainer, runtime)
+    const open = () => (options.resume === undefined ? createRunFolder(path) : findRun(options.resume))
+    const [folder] = await group.exchange(isFirst ? open() : null)
+    const run = new Run(config, options, { ...prepared, data }, folder!, trainer, runtime)
     try {
       return await run.go()
     } finally {
@@ -112,16 +126,27 @@ export async function train(config: TrainConfig, options: TrainOptions): Promise
   }
 }
 
+/** @throws {UserError} a worker would never have anything to do */
+function checkBatch({ batchSize }: TrainConfig, { size }: WorkerGroup): void {
+  if (batchSize >= size) return
+  throw new UserError(
+    `--batch-size ${batchSize} is for all ${size} workers together: give each a sample at least, or take fewer workers`,
+  )
+}
+
 /** Where a run stands between two steps. */
 class Run {
   readonly #config: TrainConfig
-  readonly #options: TrainOptions
+  readonly #options: TrainOptions & { readonly group: WorkerGroup }
   readonly #prepared: Prepared & { readonly data: RunData }
   readonly #folder: RunFolder
   readonly #trainer: Trainer
   readonly #runtime: Runtime
   #predictor: Predictor | undefined
   readonly #batches: StepBatches
+  readonly #group: WorkerGroup
+  /** Whether this worker writes the run's files, and alone knows which weights were best. */
+  readonly #isFirst: boolean
   #state: Omit<RunState, 'counts'> = { step: 0, evaluated: 0, best: null, seconds: 0 }
   #savedStep = -1
   /** What was said about the files of its checkpoints. */
@@ -129,7 +154,7 @@ class Run {
 
   constructor(
     config: TrainConfig,
-    options: TrainOptions,
+    options: TrainOptions & { readonly group: WorkerGroup },
     prepared: Prepared & { readonly data: RunData },
     folder: RunFolder,
     trainer: Trainer,
@@ -141,20 +166,22 @@ class Run {
     this.#folder = folder
     this.#trainer = trainer
     this.#runtime = runtime
-    this.#batches = new StepBatches(config, prepared.data, specialTokens(prepared.spec))
+    this.#group = options.group
+    this.#isFirst = options.group.rank === 0
+    this.#batches = new StepBatches(config, prepared.data, specialTokens(prepared.spec), options.group)
   }
 
   async go(): Promise<TrainResult> {
-    if (this.#options.resume !== undefined) this.#restore()
-    else writeConfig(this.#folder, this.#config, versions())
+    if (this.#options.resume !== undefined) await this.#restore()
+    else if (this.#isFirst) writeConfig(this.#folder, this.#config, versions())
     this.#start()
     try {
       await this.#steps()
       const scores = await this.#finish()
       return { folder: this.#folder.path, outcome: 'finished', step: this.#state.step, scores }
     } catch (error) {
-      if (!this.#options.signal.aborted || error !== this.#options.signal.reason) throw error
-      this.#save()
+      if (!(error instanceof Interruption)) throw error
+      if (this.#isFirst) this.#save()
       return { folder: this.#folder.path, outcome: 'interrupted', step: this.#state.step, scores: {} }
     }
   }
@@ -166,11 +193,13 @@ class Run {
       value.floats.set(weights.readFloat32(name))
   }
 
-  #restore(): void {
-    const loaded = loadLastCheckpoint(this.#folder.checkpoints, (text) =>
-      this.#options.report({ kind: 'note', text }),
-    )
-    const { path, state, optimizer } = loaded
+  /** All workers go on from the checkpoint that the first one finds. */
+  async #restore(): Promise<void> {
+    const note = (text: string) => this.#options.report({ kind: 'note', text })
+    const found = this.#isFirst ? loadLastCheckpoint(this.#folder.checkpoints, note) : undefined
+    const [path] = (await this.#group.exchange(found?.path ?? '')) as [string]
+    const loaded = found ?? loadCheckpoint(path)
+    const { state, optimizer } = loaded
     this.#load(loaded)
     this.#trainer.optimizer.restore(
       (name) => optimizer.readFloat32(name),
@@ -178,6 +207,7 @@ class Run {
     )
     const { counts: _, ...rest } = state
     this.#state = rest
+    if (!this.#isFirst) return
     this.#savedStep = state.step
     pointAt(this.#folder, 'last', path)
     pointAt(this.#folder, 'best', state.best ? checkpointName(state.best.step) : undefined)
@@ -204,16 +234,16 @@ class Run {
       this.#options.report({ kind: 'note', text })
   }
 
-  /** Steps, evaluates and saves until the last step. @throws the signal's reason when the run is to end */
+  /** Steps, evaluates and saves until the last step. @throws {Interruption} the run is to end */
   async #steps(): Promise<void> {
     const { totalSteps, stepsPerEpoch } = this.#batches
     const pace = new Pace(totalSteps)
     const startSeconds = this.#state.seconds
     while (true) {
       const { step, evaluated } = this.#state
-      this.#options.signal.throwIfAborted()
+      await throwIfInterrupted(this.#group, this.#options.signal)
       if (step > evaluated && this.#due(this.#config.evalEvery)) await pace.pause(() => this.#evaluate())
-      if (step > 0 && this.#due(this.#config.saveEvery)) this.#save()
+      if (this.#isFirst && step > 0 && this.#due(this.#config.saveEvery)) this.#save()
       if (step >= totalSteps) return
       const { loss, gradientNorm, samples, learningRate } = await this.#step(step)
       pace.step(samples)
@@ -228,6 +258,7 @@ class Run {
   }
 
   #tell(record: StepRecord): void {
+    if (!this.#isFirst) return
     appendMetrics(this.#folder, record)
     this.#options.report({ kind: 'step', ...record })
   }
@@ -238,16 +269,16 @@ class Run {
     return step === totalSteps || step % (every === 'epoch' ? stepsPerEpoch : every) === 0
   }
 
-  /** One optimizer step over the samples that belong to it. */
+  /** One optimizer step over the samples that belong to it, of which this worker sees its share. */
   async #step(step: number) {
     const scalars = scheduledInputs(this.#prepared.spec, this.#config, this.#batches.epochOf(step))
-    const parts = await this.#batches.take(step)
-    const samples = parts.reduce((sum, { batch }) => sum + batch, 0)
-    let [loss, firstRow] = [0, 0]
+    const { parts, samples, ...share } = await this.#batches.take(step)
+    let [own, firstRow] = [0, share.firstRow]
     for (const batch of parts) {
-      loss += await this.#trainer.backward(batch, { step, firstRow, samples }, scalars)
+      own += await this.#trainer.backward(batch, { step, firstRow, samples }, scalars)
       firstRow += batch.batch
     }
+    const loss = (await this.#group.exchange(own)).reduce((sum, of) => sum + of, 0)
     const learningRate = this.#learningRate(step)
     return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
   }
@@ -278,19 +309,20 @@ class Run {
     return await scoreSplit(this.#predictor, data, split, {
       values: this.#values(),
       scalars: scheduledInputs(spec, this.#config, this.#batches.epochOf(Math.max(0, step - 1))),
-      signal: this.#options.signal,
-      report: this.#options.report,
+      ...{ signal: this.#options.signal, group: this.#group, report: this.#options.report },
     })
   }
 
   /** Scores the validation split; the best weights so far are saved and pointed at. */
   async #evaluate(): Promise<void> {
     const scored = await this.#score('validation', this.#state.step)
+    this.#state = { ...this.#state, evaluated: this.#state.step }
+    if (!this.#isFirst) return
     const { rows } = scored
     const score = rows[0]?.score ?? 0
     const best = this.#state.best === null || score > this.#state.best.score
     const { step } = this.#state
-    this.#state = { ...this.#state, evaluated: step, ...(best ? { best: { score, step } } : {}) }
+    if (best) this.#state = { ...this.#state, best: { score, step } }
     this.#savedStep = -1 // a checkpoint of this step does not know its score yet
     if (best) {
       this.#bestScored = scored
@@ -319,14 +351,19 @@ class Run {
 
   /** Scores every split but the training one with the best weights, and writes answers and report. */
   async #finish(): Promise<Record<string, readonly ScoreRow[]>> {
-    const best = this.#state.best
+    const known = { best: this.#state.best, isScored: this.#bestScored !== undefined }
+    const [{ best, isScored }] = (await this.#group.exchange(known)) as [typeof known]
     if (best && best.step !== this.#state.step) {
       this.#load(loadCheckpoint(`${this.#folder.checkpoints}/${checkpointName(best.step)}`))
     }
     const scores: Record<string, readonly ScoreRow[]> = {}
     for (const split of Object.keys(this.#prepared.data.splits).filter((name) => name !== 'train')) {
-      const known = split === 'validation' ? this.#bestScored : undefined
-      const { rows, submission } = known ?? (await this.#score(split, best?.step ?? this.#state.step))
+      const scored =
+        split === 'validation' && isScored
+          ? this.#bestScored
+          : await this.#score(split, best?.step ?? this.#state.step)
+      if (!scored || !this.#isFirst) continue
+      const { rows, submission } = scored
       scores[split] = rows
       writePredictions(this.#folder, split, submission)
       this.#options.report({
@@ -337,8 +374,8 @@ class Run {
         best: true,
       })
     }
-    writeReport(this.#folder, scores, this.#about())
-    return scores
+    if (this.#isFirst) writeReport(this.#folder, scores, this.#about())
+    return (await this.#group.exchange(scores))[0]!
   }
 
   /** Idempotent. */
@@ -350,6 +387,7 @@ class Run {
     return {
       command: `\`${this.#options.command}\``,
       run: basename(this.#folder.path),
+      ...(this.#group.size > 1 ? { workers: String(this.#group.size) } : {}),
       steps: `${this.#state.step}, best ${this.#state.best?.step ?? 'none'}`,
       'training time': `${(this.#state.seconds / 60).toFixed(1)} minutes`,
       'peak memory': `${Math.round(processMemory().peakBytes / 2 ** 20)} MB`,

@@ -39,6 +39,8 @@ export interface StoreOptions {
   readonly slabBytes?: number
   /** Most elements of a span, a multiple of {@link alignment}: what one run of an update graph works on. */
   readonly chunk?: number
+  /** Memory for the gradients, all zero, as long as {@link slabLengths} says. */
+  readonly gradients?: readonly Float32Array[]
 }
 
 /** Node 20 makes no ArrayBuffer above 4 GiB. */
@@ -53,9 +55,9 @@ export class Slabs {
   readonly arrays: readonly Float32Array[]
   readonly #views = new Map<string, HostTensor>()
 
-  /** @param lengths elements of each slab */
-  constructor(lengths: readonly number[]) {
-    this.arrays = lengths.map((length) => new Float32Array(length))
+  /** @param arrays one a slab */
+  constructor(arrays: readonly Float32Array[]) {
+    this.arrays = arrays
   }
 
   /** The elements of a span, as a tensor of that shape (of one axis by default). */
@@ -90,11 +92,11 @@ export class ParameterStore {
 
   /** @throws {Error} two parameters of the same name */
   constructor(specs: readonly ParameterSpec[], options: StoreOptions = {}) {
-    const { spans, lengths } = layOut(specs, (options.slabBytes ?? defaultSlabBytes) / 4)
+    const { spans, lengths } = layOut(specs, options.slabBytes)
     this.#lengths = lengths
     this.#chunk = options.chunk ?? defaultChunk
     this.values = this.slabs()
-    this.gradients = this.slabs()
+    this.gradients = options.gradients ? new Slabs(options.gradients) : this.slabs()
     this.parameters = new Map(
       [...spans].map(([spec, span]) => [
         spec.name,
@@ -111,7 +113,7 @@ export class ParameterStore {
 
   /** More memory of the same layout: an optimizer's moments. Whoever asks releases it. */
   slabs(): Slabs {
-    return new Slabs(this.#lengths)
+    return new Slabs(this.#lengths.map((length) => new Float32Array(length)))
   }
 
   /**
@@ -166,8 +168,12 @@ function* cut({ slab, begin, end }: Span, chunk: number): Generator<Span> {
   }
 }
 
+/** Elements of each slab of a store. */
+export const slabLengths = (specs: readonly ParameterSpec[]): readonly number[] => layOut(specs).lengths
+
 /** @returns where each parameter lies, and the length of each slab, in elements */
-function layOut(specs: readonly ParameterSpec[], limit: number) {
+function layOut(specs: readonly ParameterSpec[], slabBytes = defaultSlabBytes) {
+  const limit = slabBytes / 4
   const spans = new Map<ParameterSpec, Span>()
   const lengths: number[] = []
   for (const spec of [...specs].sort((a, b) => Number(b.decays) - Number(a.decays))) {

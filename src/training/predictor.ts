@@ -8,6 +8,8 @@ import { encoderFeeds, scalarFeeds } from './feeds.js'
 import { generateGreedy } from './generate.js'
 import { classifyGraph, decodeGraph, encodeGraph, type ModelSpec } from './graphs.js'
 import { openSession } from './weights.js'
+import { soloGroup, type WorkerGroup } from './workers/group.js'
+import { throwIfInterrupted } from './workers/together.js'
 
 /** Samples that are answered at once: enough to fill two cores, little memory beside a training step's. */
 const batchSize = 64
@@ -43,8 +45,10 @@ export class Predictor {
 
   /**
    * @param values the trained parameters by name: read where they lie, so a model in training may be asked
-   * @param scalars the method's scheduled inputs
-   * @returns an answer a sample, in the samples' order
+   * @param options.scalars the method's scheduled inputs
+   * @param options.group who shares the work: batches go round, each as one worker alone would have it
+   * @returns an answer a sample, in the samples' order, in all workers
+   * @throws {Interruption} once the signal has aborted, of any worker
    */
   async answer(
     data: RunData,
@@ -54,23 +58,22 @@ export class Predictor {
       readonly scalars?: Readonly<Record<string, number>>
       readonly onProgress?: (done: number) => void
       readonly signal?: AbortSignal
+      readonly group?: WorkerGroup
     } = {},
   ): Promise<string[]> {
     const answers = new Array<string>(samples.length)
     const order = [...samples.keys()].sort(
       (a, b) => data.task.text(samples[a]!).length - data.task.text(samples[b]!).length,
     )
-    for (let begin = 0; begin < order.length; begin += batchSize) {
-      options.signal?.throwIfAborted()
-      const some = order.slice(begin, begin + batchSize)
-      const texts = await this.#answerBatch(
-        data,
-        some.map((index) => samples[index]!),
-        values,
-        options.scalars ?? {},
-      )
-      for (const [i, index] of some.entries()) answers[index] = texts[i]!
-      options.onProgress?.(begin + some.length)
+    const { group = soloGroup, scalars = {}, signal, onProgress } = options
+    const batchOf = (turn: number) => order.slice(turn * batchSize, (turn + 1) * batchSize)
+    for (let turn = 0; turn * batchSize < order.length; turn += group.size) {
+      if (signal) await throwIfInterrupted(group, signal)
+      const own = batchOf(turn + group.rank).map((index) => samples[index]!)
+      const texts = own.length === 0 ? [] : await this.#answerBatch(data, own, values, scalars)
+      for (const [rank, received] of (await group.exchange(texts)).entries())
+        for (const [i, index] of batchOf(turn + rank).entries()) answers[index] = received[i]!
+      onProgress?.(Math.min(order.length, (turn + group.size) * batchSize))
     }
     return answers
   }

@@ -18,8 +18,9 @@ import {
   type Optimizer,
   optimizers,
 } from './optimizers/index.js'
-import { ParameterStore } from './parameters.js'
+import { ParameterStore, slabLengths } from './parameters.js'
 import { openSession, startValues } from './weights.js'
+import { soloGroup, type WorkerGroup } from './workers/group.js'
 
 export interface TrainerOptions {
   readonly spec: ModelSpec
@@ -32,6 +33,8 @@ export interface TrainerOptions {
   readonly threads?: number
   readonly runtime?: Runtime
   readonly profilePrefix?: string
+  /** Who else has a share of every step; nobody by default. */
+  readonly group?: WorkerGroup
 }
 
 /** Names that never decay (reference: `bias` and torch's LayerNorm; T5's own norms do decay). */
@@ -47,6 +50,7 @@ export class Trainer {
   readonly #without: ReadonlySet<string>
   readonly #fetches: Tensors
   readonly #values: Tensors
+  readonly #group: WorkerGroup
   #parts = 0
 
   private constructor(
@@ -60,6 +64,7 @@ export class Trainer {
     },
   ) {
     this.#options = options
+    this.#group = options.group ?? soloGroup
     this.parameters = parts.store
     this.#session = parts.session
     this.#optimizer = parts.optimizer
@@ -86,11 +91,11 @@ export class Trainer {
     const built = gradientGraph(spec)
     const context = { runtime, ...(threads ? { threads } : {}) }
     const session = await openSession(built, weights, { ...options, runtime })
-    const store = new ParameterStore(
-      built.parameters
-        .filter(({ trained }) => trained)
-        .map(({ name, shape }) => ({ name, shape, decays: !noDecay.test(name) })),
-    )
+    const specs = built.parameters
+      .filter(({ trained }) => trained)
+      .map(({ name, shape }) => ({ name, shape, decays: !noDecay.test(name) }))
+    const gradients = await (options.group ?? soloGroup).memory(slabLengths(specs))
+    const store = new ParameterStore(specs, { gradients })
     startValues(store, built.parameters, weights, seed)
     const optimizer = await optimizers
       .get(options.optimizer.name)
@@ -140,12 +145,15 @@ export class Trainer {
   }
 
   /**
-   * One step of the optimizer with the gradients gathered.
+   * One step of the optimizer with the gradients gathered, of all workers: each makes the same step.
    *
    * @returns their global norm before clipping
    * @throws {UserError} the norm is not a number; nothing was changed
    */
   async update(learningRate: number): Promise<number> {
+    const { arrays } = this.parameters.gradients
+    if (this.#parts === 0) for (const array of arrays) array.fill(0) // a step with fewer samples than workers
+    await this.#group.sum(arrays)
     const norm = await this.#norm.measure(this.#without)
     if (!Number.isFinite(norm)) {
       throw new UserError(`the gradients' norm became ${norm}: lower --learning-rate or set --max-grad-norm`)

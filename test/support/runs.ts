@@ -6,6 +6,7 @@ import type { Runtime } from '../../src/runtime/index.js'
 import type { PartialConfig } from '../../src/training/config.js'
 import type { TrainEvent, TrainResult } from '../../src/training/events.js'
 import { resolveConfig, train } from '../../src/training/index.js'
+import { inGroup } from './group.js'
 import { writeTinyT5 } from './t5.js'
 
 const colours = ['red', 'green', 'blue', 'black']
@@ -153,18 +154,40 @@ export interface RunOptions {
   readonly runtime?: Runtime
 }
 
+export interface GroupRunOptions extends Pick<RunOptions, 'run' | 'resume'> {
+  /** Interrupts the worker of this rank after it was asked so often whether it is to end. */
+  readonly stopAt?: { readonly rank: number; readonly times: number }
+}
+
 /** Three steps of eight samples with two threads, unless `over` says otherwise. */
+const settingsOf = ({ backbone, dataset }: World, over: PartialConfig): PartialConfig => ({
+  ...{ task: 'vqa', method: 'lst', backbone, dataset, vision: 'patches', seed: 5, threads: 2 },
+  ...{ epochs: 10, maxSteps: 3, batchSize: 8, dropout: 0, learningRate: 1e-2, warmupRatio: 0 },
+  ...over,
+})
+
+/** A run of several workers in processes of their own, a thread each. @returns what each told, by rank */
+export async function runTogether(
+  workers: number,
+  world: World,
+  over: PartialConfig,
+  { run, resume = false, stopAt }: GroupRunOptions,
+): Promise<readonly Told[]> {
+  const config = resolveConfig(
+    resume ? [over] : [settingsOf(world, { threads: 1, ...over })],
+    resume ? run : undefined,
+  )
+  const given = { config, cache: world.cache, stopAt, ...(resume ? { resume: run } : { output: run }) }
+  return (await inGroup<Told>(workers, 'train', given)).map(({ value }) => value)
+}
+
 export async function runTraining(
-  { backbone, dataset, cache }: World,
+  world: World,
   over: PartialConfig,
   { run, resume = false, stopAt, onEvent, runtime }: RunOptions,
 ): Promise<Told> {
-  const settings: PartialConfig = {
-    ...{ task: 'vqa', method: 'lst', backbone, dataset, vision: 'patches', seed: 5, threads: 2 },
-    ...{ epochs: 10, maxSteps: 3, batchSize: 8, dropout: 0, learningRate: 1e-2, warmupRatio: 0 },
-    ...over,
-  }
-  const config = resolveConfig(resume ? [over] : [settings], resume ? run : undefined)
+  const { cache } = world
+  const config = resolveConfig(resume ? [over] : [settingsOf(world, over)], resume ? run : undefined)
   const stop = new AbortController()
   const events: TrainEvent[] = []
   const result = await train(config, {

@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { PictureSource } from '../../datasets/index.js'
+import type { Crew } from '../../src/base/index.js'
 import { cachedFileSlowly } from '../../src/weights/index.js'
 import type { NetworkEncoder } from '../../vl/index.js'
 import { openFeatures, type PictureCache } from '../../vl/tasks/index.js'
@@ -179,3 +180,70 @@ function flip(file: string, at: number): void {
   bytes[at]! ^= 1
   writeFileSync(file, bytes)
 }
+
+describe('a crew', () => {
+  /** Crew members of one process: an exchange ends when all have called it. */
+  function crewOf(size: number): readonly Crew[] {
+    let round = gathering<unknown>(size)
+    return Array.from({ length: size }, (_, rank) => ({
+      ...{ rank, size },
+      async exchange<T>(message: T) {
+        const { done, put } = round
+        if (put(rank, message)) round = gathering(size)
+        return (await done) as readonly T[]
+      },
+    }))
+  }
+
+  function gathering<T>(size: number) {
+    const messages = new Array<T>(size)
+    let missing = size
+    let end: (all: readonly T[]) => void = () => {}
+    const done = new Promise<readonly T[]>((resolve) => {
+      end = resolve
+    })
+    const put = (rank: number, message: T) => {
+      messages[rank] = message
+      if (--missing === 0) end(messages)
+      return missing === 0
+    }
+    return { done, put }
+  }
+
+  /** Features of all pictures by every member, and the batches that each looked at. */
+  async function inCrew(size: number, caches: readonly PictureCache[]) {
+    const counts = crewOf(size).map((crew, rank) => ({
+      crew,
+      cache: caches[rank % caches.length]!,
+      ...counting(),
+    }))
+    const opened = await Promise.all(
+      counts.map(({ crew, cache, encoder }) => openFeatures(source, ids, encoder, { cache, crew })),
+    )
+    for (const features of opened)
+      for (const i of ids.keys()) expect([...(await features.features(`p${i}`))]).toEqual(featuresOf(30 + i))
+    return counts.map(({ batches }) => batches)
+  }
+
+  test('shares the work, and leaves the file that one process would', async () => {
+    await openFeatures(source, ids, counting().encoder, { cache })
+    const alone = readFileSync(onlyFile())
+    rmSync(onlyFile())
+    expect(await inCrew(2, [cache])).toEqual([[4], [4, 2]])
+    expect(readFileSync(onlyFile())).toEqual(alone)
+    expect(readdirSync(folder)).toHaveLength(1)
+    expect(await inCrew(2, [cache])).toEqual([[], []])
+  })
+
+  test('of more members than batches has some without work', async () => {
+    expect(await inCrew(4, [cache])).toEqual([[], [4], [4], [2]])
+  })
+
+  test('makes up for what lies in the cache of another machine', async () => {
+    const other = cacheIn(temporaryFolder())
+    expect(await inCrew(2, [cache, other])).toEqual([
+      [4, 4, 2],
+      [4, 2, 4],
+    ])
+  })
+})

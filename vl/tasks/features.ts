@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { PictureSource } from '../../datasets/index.js'
-import { UserError } from '../../src/base/index.js'
+import { type Crew, UserError } from '../../src/base/index.js'
 import {
   decodePicture,
   maxPool,
@@ -53,6 +53,8 @@ export interface FeatureOptions {
   readonly onProgress?: (done: number, total: number) => void
   /** Ends that work. */
   readonly signal?: AbortSignal
+  /** Who wants the same features and shares a network's work; nobody by default. */
+  readonly crew?: Crew
 }
 
 /**

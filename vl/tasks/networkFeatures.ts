@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { PictureSource } from '../../datasets/index.js'
 import { decodePicture, type NetworkEncoder } from '../index.js'
-import { type FeatureShape, isSoundFeatureFile, readFeatures, writeFeatures } from './featureFile.js'
+import { cachedFeatures, sharedFeatures } from './cachedFeatures.js'
+import { readFeatures } from './featureFile.js'
 import type { FeatureOptions } from './features.js'
 
 /** Pictures that are decoded at once: enough to keep sharp's threads busy. */
@@ -20,36 +21,41 @@ export async function networkFeatures(
 ): Promise<(id: string) => Promise<Float32Array>> {
   const { rows, columns } = encoder.grid
   const shape = { pictures: ids.length, positions: rows * columns, featDim: encoder.featDim }
-  const computed = () => batches(source, ids, encoder, options)
   const place = new Map(ids.map((id, i) => [id, i]))
-  if (options.cache) {
-    const file = await cachedFeatures(await keyOf(source, ids, encoder), shape, computed, options)
+  const { cache, crew } = options
+  if (cache) {
+    const key = await keyOf(source, ids, encoder)
+    const wanted = (name: string, some: readonly string[]) => ({
+      ...{ key: name, shape: { ...shape, pictures: some.length } },
+      compute: () => batches(source, some, encoder, options),
+    })
+    const parts = sharesOf(ids, crew?.size ?? 1, encoder.batchSize).map((some, rank, { length }) =>
+      wanted(`${key}.${rank + 1}-of-${length}`, some),
+    )
+    const whole = wanted(key, ids)
+    const file =
+      crew && crew.size > 1
+        ? await sharedFeatures(whole, parts, crew, { ...options, cache })
+        : await cachedFeatures(whole, { ...options, cache })
     return (id) => readFeatures(file, shape, place.get(id)!)
   }
   const size = shape.positions * shape.featDim
   const all = new Float32Array(ids.length * size)
   let at = 0
-  for await (const features of computed()) {
+  for await (const features of batches(source, ids, encoder, options)) {
     all.set(features, at)
     at += features.length
   }
   return async (id) => all.subarray(place.get(id)! * size, (place.get(id)! + 1) * size)
 }
 
-/** The file under this key, made where there is none that is sound. */
-async function cachedFeatures(
-  key: string,
-  shape: FeatureShape,
-  computed: () => AsyncIterable<Float32Array>,
-  { cache, onNote }: FeatureOptions,
-): Promise<string> {
-  const known = cache!.find(key)
-  if (known !== undefined) {
-    if (await isSoundFeatureFile(known, shape)) return known
-    onNote?.(`${known} is damaged: its features are computed again`)
-    cache!.discard(key)
-  }
-  return await cache!.keep(key, (file) => writeFeatures(file, shape, computed()))
+/** As many runs of ids, of whole batches each, so that a picture's batch is the same whoever computes it. */
+function sharesOf(ids: readonly string[], count: number, batchSize: number): readonly (readonly string[])[] {
+  const border = (share: number) =>
+    Math.floor((Math.ceil(ids.length / batchSize) * share) / count) * batchSize
+  return Array.from({ length: count }, (_, share) =>
+    ids.slice(border(share), share + 1 === count ? ids.length : border(share + 1)),
+  )
 }
 
 /** A name for the features of these encoded pictures in this order. */

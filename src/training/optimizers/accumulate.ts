@@ -24,7 +24,7 @@ export async function createAccumulator(
   return new GradientSum(store, await createLanes(sumGraph(), context))
 }
 
-function sumGraph() {
+export function sumGraph() {
   return graphOf({ sum: add(input('gradient', ['chunk']), input('kept', ['chunk'])) })
 }
 

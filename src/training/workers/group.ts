@@ -6,19 +6,22 @@ export interface WorkerGroup {
   readonly rank: number
   readonly size: number
   /**
-   * Flat float32 memory, all zero at first, in which {@link sum} works without a copy.
+   * Flat float32 memory, all zero at first, in which {@link sum} works without a copy. It stays until the process ends.
    *
-   * @param lengths elements of each array
+   * @param lengths elements of each array, the same in all workers
+   * @throws {UserError} there is no room for it
    */
-  memory(lengths: readonly number[]): readonly Float32Array[]
+  memory(lengths: readonly number[]): Promise<readonly Float32Array[]>
   /**
    * Sums arrays of {@link memory} over all workers, in place: ((rank 0 + rank 1) + rank 2) + …, so that all of them hold
    * the same bits, and the same workers the same bits again.
+   *
+   * @param arrays as `memory` gave them, whole
    */
   sum(arrays: readonly Float32Array[]): Promise<void>
   /** @returns every worker's message (JSON), by rank */
   exchange<T>(message: T): Promise<readonly T[]>
-  /** Idempotent. */
+  /** Idempotent; a call that waits for others fails. */
   close(): void
 }
 
@@ -26,7 +29,7 @@ export interface WorkerGroup {
 export const soloGroup: WorkerGroup = {
   rank: 0,
   size: 1,
-  memory: (lengths) => lengths.map((length) => new Float32Array(length)),
+  memory: async (lengths) => lengths.map((length) => new Float32Array(length)),
   sum: async () => undefined,
   exchange: async (message) => [message],
   close: () => undefined,

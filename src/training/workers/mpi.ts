@@ -30,6 +30,7 @@ export function joinMpi(
   { size: started, prefer }: MpiLaunch,
   environment: Readonly<Record<string, string | undefined>>,
 ): MpiGroup {
+  quietMemory()
   const library = mpiLibrary(prefer, environment[libraryVariable])
   const { world, errorsReturn } = library.handles
   const number = (name: 'MPI_Comm_rank' | 'MPI_Comm_size') => {
@@ -54,6 +55,14 @@ export function joinMpi(
   return new Group(library, rank, size)
 }
 
+/**
+ * UCX, which carries messages for either MPI, patches the functions by which a process gets memory. Beside V8's threads
+ * that crashes now and then (UCX 1.13 under MPICH 4.0, seen here; https://github.com/openucx/ucx/issues/3831).
+ */
+function quietMemory(): void {
+  process.env.UCX_MEM_EVENTS ??= 'no'
+}
+
 class Group implements MpiGroup {
   readonly #library: MpiLibrary
   #last: Promise<unknown> = Promise.resolve()
@@ -68,7 +77,7 @@ class Group implements MpiGroup {
     process.on('exit', this.#onExit)
   }
 
-  memory(lengths: readonly number[]): readonly Float32Array[] {
+  async memory(lengths: readonly number[]): Promise<readonly Float32Array[]> {
     return lengths.map((length) => new Float32Array(length))
   }
 
