@@ -8,8 +8,17 @@ import { pathToFileURL } from 'node:url'
 
 const [dist, name] = process.argv.slice(2)
 const training = await import(pathToFileURL(join(dist, 'src', 'training', 'index.js')).href)
-const group = training.joinMpi(training.mpiLaunch(process.env) ?? {}, process.env)
+const group = joined()
 const { rank, size } = group
+
+function joined() {
+  try {
+    return training.joinMpi(training.mpiLaunch(process.env) ?? {}, process.env)
+  } catch (error) {
+    process.stderr.write(`${error.name}: ${error.message}\n`)
+    return process.exit(2)
+  }
+}
 
 const digest = ({ buffer }) => createHash('sha256').update(new Uint8Array(buffer)).digest('hex')
 
@@ -36,7 +45,7 @@ function inRankOrder(length, seed) {
 
 const jobs = {
   async sum(lengths) {
-    const arrays = group.memory(lengths)
+    const arrays = await group.memory(lengths)
     const zero = arrays.every((array) => array.every((value) => value === 0))
     for (const [seed, array] of arrays.entries()) array.set(numbers(array.length, seed, rank))
     await group.sum(arrays)
@@ -50,7 +59,7 @@ const jobs = {
   },
   /** Calls that are not awaited one by one still meet their own. */
   async together() {
-    const [array] = group.memory([3])
+    const [array] = await group.memory([3])
     array.fill(rank + 1)
     const [first, , second] = await Promise.all([group.exchange(['a', rank]), group.sum([array]), group.exchange(['b', rank])])
     return { first, second, sum: [...array] }
@@ -64,9 +73,9 @@ const jobs = {
     clearInterval(timer)
     return { ticks }
   },
-  /** A worker that throws while the others wait for it. */
-  async dies(rankThatDies) {
-    if (rank === rankThatDies) throw new Error(`worker ${rank} had enough`)
+  /** A worker that ends while the others wait for it. */
+  async ends(whoEnds) {
+    if (rank === whoEnds) process.exit(3)
     await group.exchange(null)
   },
 }

@@ -8,7 +8,7 @@ import { libraryVariable, type MpiLibrary, mpiLibrary } from './mpiLibrary.js'
 const chunkElements = 4 << 20
 
 /** Bytes of messages that are exchanged at once, of all workers together. */
-const roundBytes = 64 << 20
+const roundBytes = 4 << 20
 
 const bytesOfFloat = Float32Array.BYTES_PER_ELEMENT
 
