@@ -8,17 +8,26 @@
  *   npm run bench -- captions --python VENV/bin/python [--images 1000,5000] [--pairs 3] [--meteor-data DIR] [--out FILE]
  *   npm run bench -- memory [--steps 3] [--threads 2] [--shapes V,G] [--methods lst,full,…] [--dropout 0,0.1]
  *       [--cache DIR] [--out FILE]
+ *   npm run bench -- mpi [--processes 1,2,4] [--megabytes 64] [--rounds 9] [--mpirun 'mpirun.openmpi --oversubscribe']
+ *       [--out FILE]
  *
- * The last has no peer: it holds what `vl-lst estimate` tells against what steps take. The Python of the others needs
+ * The last two have no peer. `mpi` sums gradients of processes of this machine; `memory` holds what `vl-lst estimate` tells against what steps take. The Python of the others needs
  * `scripts/bench/peers/requirements.txt`; that of captions pycocoevalcap, in an environment of its own. Results are
  * printed and written as JSON.
  */
 import { benchCaptions } from './captions.mjs'
 import { benchFeatures } from './features.mjs'
 import { benchMemory } from './memory.mjs'
+import { benchMpi } from './mpi.mjs'
 import { benchStep } from './step.mjs'
 
-const benches = { step: benchStep, features: benchFeatures, captions: benchCaptions, memory: benchMemory }
+const benches = {
+  step: benchStep,
+  features: benchFeatures,
+  captions: benchCaptions,
+  memory: benchMemory,
+  mpi: benchMpi,
+}
 
 const [name, ...rest] = process.argv.slice(2)
 const bench = benches[name]

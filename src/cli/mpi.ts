@@ -22,7 +22,7 @@ const onOneMachine: Readonly<Record<string, string>> = {
  * and ends all.
  *
  * @param command ends in all of them with what is left to tell, which the first one does when they have parted
- * @throws {UserError} an option that several machines don't have
+ * @throws {UserError} there is no MPI to join
  * @throws whatever there is to tell
  */
 export async function withMpi(
@@ -32,10 +32,10 @@ export async function withMpi(
 ): Promise<void> {
   const launch = mpiLaunch(process.env)
   if (launch === undefined) return (await command(soloGroup))()
-  refuseOptions(typed)
   const group = joinMpi(launch, process.env)
   let tell: () => void
   try {
+    refuseOptions(typed)
     tell = await command(group)
     group.close()
   } catch (error) {

@@ -84,14 +84,14 @@ interface Plan {
 }
 
 async function runTrain(given: Typed, streams: Streams): Promise<void> {
-  const plan = planOf(given)
-  const json = given.json === true
-  if (given['print-config']) {
-    streams.out.write(printConfig(plan.config, { json }))
-    return
-  }
   await withMpi(given, streams, async (group) => {
-    const progress = group.rank === 0 ? progressOf(given, streams) : silentProgress()
+    const plan = planOf(given)
+    const isFirst = group.rank === 0
+    if (given['print-config']) {
+      const text = printConfig(plan.config, { json: given.json === true })
+      return () => void (isFirst && streams.out.write(text))
+    }
+    const progress = isFirst ? progressOf(given, streams) : silentProgress()
     const result = await trainUntilInterrupted(plan, progress, group)
     return () => tell(result, plan, progress)
   })
@@ -156,15 +156,18 @@ async function trainUntilInterrupted(
   try {
     const { config, ...where } = plan
     const threads = config.threads ?? (group.size > 1 ? await threadsOf(group) : null)
-    return await train({ ...config, threads }, {
-      ...{ ...where, group },
-      command: shellCommand(['vl-lst', ...process.argv.slice(2)]),
-      report: (event) => {
-        stepped ||= event.kind === 'step'
-        progress.report(event)
+    return await train(
+      { ...config, threads },
+      {
+        ...{ ...where, group },
+        command: shellCommand(['vl-lst', ...process.argv.slice(2)]),
+        report: (event) => {
+          stepped ||= event.kind === 'step'
+          progress.report(event)
+        },
+        signal: interruption.signal,
       },
-      signal: interruption.signal,
-    })
+    )
   } catch (error) {
     if (interruption.signal.aborted && error === interruption.signal.reason)
       throw new Interrupted('interrupted before the first step: nothing was saved')

@@ -10,6 +10,8 @@ const folder = temporaryFolder()
 let world: World
 beforeAll(async () => {
   world = await writeWorld(join(folder, 'world'))
+  const one = await run(train('one', ...ten, '--threads', '1'), folder)
+  expect(one.code, one.err).toBe(0)
 })
 
 const main = join(dist, 'src', 'cli', 'main.js')
@@ -26,8 +28,6 @@ const losses = (output: string) => metricsOf(join(folder, output)).map(({ loss }
 
 describe.skipIf(withoutMpi).each(mpiKinds)('under the mpirun of %s', (kind) => {
   test('two processes have one process’s losses, and the first one alone tells and writes', async () => {
-    const one = await run(train('one', ...ten, '--threads', '1'), folder)
-    expect(one.code, one.err).toBe(0)
     const words = [main, ...train(`two-${kind}`, ...ten)]
     const two = await startMpi(kind, 2, words, { cwd: folder }).ended
     expect(two.code, two.err).toBe(0)
@@ -42,12 +42,27 @@ describe.skipIf(withoutMpi).each(mpiKinds)('under the mpirun of %s', (kind) => {
     )
   })
 
-  test('what is wrong for all is told once, with exit code 2', async () => {
-    const words = [main, ...train('never', ...ten, '--backbone', 'nowhere')]
+  test.each([
+    ['--backbone', 'nowhere'],
+    ['--learning-rate', 'fast'],
+  ])('%s %s is told once, with exit code 2', async (...bad) => {
+    const words = [main, ...train('never', ...ten, ...bad)]
     const { code, out, err } = await startMpi(kind, 2, words, { cwd: folder }).ended
     expect({ code, out }).toEqual({ code: 2, out: '' })
-    expect(err.match(/^vl-lst: .*nowhere/gm)).toHaveLength(1)
+    expect(err.match(/^vl-lst: /gm), err).toHaveLength(1)
+    expect(err).toContain(bad[1])
     expect(existsSync(join(folder, 'never'))).toBe(false)
+  })
+
+  test('what is wrong for one process alone is told by it, and ends all', async () => {
+    const [good, bad] = [[], ['--backbone', 'nowhere']].map((rest) => [
+      main,
+      ...train(`uneven-${kind}`, ...ten, ...rest),
+    ])
+    const words = [...good!, ':', '-n', '1', process.execPath, ...bad!]
+    const { code, err } = await startMpi(kind, 1, words, { cwd: folder }).ended
+    expect(code).toBe(2)
+    expect(err.match(/^vl-lst: worker 1 on .*nowhere/gm), err).toHaveLength(1)
   })
 
   test('a process that is killed takes the others with it', async () => {
@@ -62,20 +77,23 @@ describe.skipIf(withoutMpi).each(mpiKinds)('under the mpirun of %s', (kind) => {
 })
 
 /** Open MPI's mpirun kills on Ctrl-C; see docs/decisions.md. */
-test.skipIf(withoutMpi)('Ctrl-C at MPICH’s mpirun: the state is saved, and one line says how to go on', async () => {
-  const { shown, interrupt, ended } = startMpi(
-    'MPICH',
-    2,
-    [main, ...train('interrupted', '--max-steps', '100000')],
-    { cwd: folder },
-  )
-  await shown('step 1/')
-  interrupt()
-  const { code, err } = await ended
-  expect(code, err).toBe(130)
-  expect(err.match(/^vl-lst: interrupted after step \d+, state saved: go on with/gm)).toHaveLength(1)
-  expect(readdirSync(join(folder, 'interrupted'))).toContain('last')
-})
+test.skipIf(withoutMpi)(
+  'Ctrl-C at MPICH’s mpirun: the state is saved, and one line says how to go on',
+  async () => {
+    const { shown, interrupt, ended } = startMpi(
+      'MPICH',
+      2,
+      [main, ...train('interrupted', '--max-steps', '100000')],
+      { cwd: folder },
+    )
+    await shown('step 1/')
+    interrupt()
+    const { code, err } = await ended
+    expect(code, err).toBe(130)
+    expect(err.match(/^vl-lst: interrupted after step \d+, state saved: go on with/gm)).toHaveLength(1)
+    expect(readdirSync(join(folder, 'interrupted'))).toContain('last')
+  },
+)
 
 /** The workers of a run that are alive. */
 function processesOf(output: string): number[] {

@@ -49,7 +49,11 @@ const jobs = {
     const zero = arrays.every((array) => array.every((value) => value === 0))
     for (const [seed, array] of arrays.entries()) array.set(numbers(array.length, seed, rank))
     await group.sum(arrays)
-    return { zero, sums: arrays.map(digest), wanted: lengths.map((length, seed) => digest(inRankOrder(length, seed))) }
+    return {
+      zero,
+      sums: arrays.map(digest),
+      wanted: lengths.map((length, seed) => digest(inRankOrder(length, seed))),
+    }
   },
   async exchange(lengths) {
     const message = (of) => ({ of, text: 'ü€'.repeat((lengths[of] ?? 0) + of) })
@@ -61,7 +65,11 @@ const jobs = {
   async together() {
     const [array] = await group.memory([3])
     array.fill(rank + 1)
-    const [first, , second] = await Promise.all([group.exchange(['a', rank]), group.sum([array]), group.exchange(['b', rank])])
+    const [first, , second] = await Promise.all([
+      group.exchange(['a', rank]),
+      group.sum([array]),
+      group.exchange(['b', rank]),
+    ])
     return { first, second, sum: [...array] }
   },
   /** The event loop turns while the last worker is late. */

@@ -49,7 +49,7 @@ export function joinMpi(
       whole
         ? `${library.file} lets one thread alone call it: take an MPI built with MPI_THREAD_SERIALIZED`
         : `${started} processes were started, and ${library.file} (${library.kind}) sees ${size}: name the library ` +
-          `of the mpirun or srun that started them by ${libraryVariable} (srun: add --mpi=pmix for Open MPI, --mpi=pmi2 for MPICH)`,
+            `of the mpirun or srun that started them by ${libraryVariable} (srun: add --mpi=pmix for Open MPI, --mpi=pmi2 for MPICH)`,
     )
   }
   return new Group(library, rank, size)

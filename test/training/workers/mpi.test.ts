@@ -91,8 +91,14 @@ describe.skipIf(withoutMpi).each(mpiKinds)('through %s', (kind) => {
 test.each([
   [{}, undefined],
   [{ OMPI_COMM_WORLD_SIZE: '1', PMIX_RANK: '0' }, undefined],
-  [{ OMPI_COMM_WORLD_SIZE: '8', PMIX_RANK: '3' }, { size: 8, prefer: 'Open MPI' }],
-  [{ PMI_SIZE: '4', PMI_RANK: '0' }, { size: 4, prefer: 'MPICH' }],
+  [
+    { OMPI_COMM_WORLD_SIZE: '8', PMIX_RANK: '3' },
+    { size: 8, prefer: 'Open MPI' },
+  ],
+  [
+    { PMI_SIZE: '4', PMI_RANK: '0' },
+    { size: 4, prefer: 'MPICH' },
+  ],
   [{ SLURM_STEP_NUM_TASKS: '4', PMIX_RANK: '0' }, { size: 4 }],
   [{ SLURM_STEP_NUM_TASKS: '1', PMIX_RANK: '0' }, undefined],
   [{ SLURM_NTASKS: '4', SLURM_JOB_ID: '7' }, undefined], // a batch script of four tasks, before srun
