@@ -20,15 +20,31 @@ let world: World
 let runs = 0
 const newRun = (): string => join(folder, 'runs', String(++runs))
 
+interface Row {
+  readonly question_id: number
+  readonly label: Readonly<Record<string, number>>
+}
+
+function rewrite(split: string, edit: (rows: readonly Row[]) => readonly Row[]): void {
+  const file = join(world.dataset, 'vqa', `karpathy_${split}.json`)
+  writeFileSync(file, JSON.stringify(edit(JSON.parse(readFileSync(file, 'utf8')))))
+}
+
 beforeAll(async () => {
   world = await writeWorld(join(folder, 'world'))
-  // More questions than one worker answers at once.
-  const file = join(world.dataset, 'vqa', 'karpathy_val.json')
-  const rows = JSON.parse(readFileSync(file, 'utf8')) as { question_id: number }[]
-  const many = Array.from({ length: 20 }, (_, copy) =>
-    rows.map((row) => ({ ...row, question_id: row.question_id + 1000 * copy })),
+  // Answers of one to four words.
+  rewrite('train', (rows) =>
+    rows.map((row, i) => ({
+      ...row,
+      label: { [`${'this is what '.repeat(i % 2)}${Object.keys(row.label)[0]}`]: 1 },
+    })),
   )
-  writeFileSync(file, JSON.stringify(many.flat()))
+  // More questions than one worker answers at once.
+  rewrite('val', (rows) =>
+    Array.from({ length: 20 }, (_, copy) =>
+      rows.map((row) => ({ ...row, question_id: row.question_id + 1000 * copy })),
+    ).flat(),
+  )
 })
 
 const filesOf = (run: string, step: number) =>
