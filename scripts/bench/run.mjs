@@ -10,21 +10,28 @@
  *       [--cache DIR] [--out FILE]
  *   npm run bench -- workers [--pairs 9] [--workers 2] [--shapes V] [--methods lst] [--dropout 0] [--rounds 30]
  *       [--backbone t5-small] [--cache DIR] [--out FILE]
+ *   npm run bench -- mpi [--processes 1,2,4] [--megabytes 64] [--rounds 9] [--mpirun 'mpirun.openmpi --oversubscribe']
+ *       [--out FILE]
  *
- * The last two have no peer: `memory` holds what `vl-lst estimate` tells against what steps take, `workers` several
- * processes of one thread against one process of as many. The Python of the others needs
+ * The last three have no peer: `memory` holds what `vl-lst estimate` tells against what steps take, `workers` several
+ * processes of one thread against one process of as many, `mpi` sums gradients of processes. The Python of the others needs
  * `scripts/bench/peers/requirements.txt`; that of captions pycocoevalcap, in an environment of its own. Results are
  * printed and written as JSON.
  */
 import { benchCaptions } from './captions.mjs'
 import { benchFeatures } from './features.mjs'
 import { benchMemory } from './memory.mjs'
+import { benchMpi } from './mpi.mjs'
 import { benchStep } from './step.mjs'
 import { benchWorkers } from './workers.mjs'
 
 const benches = {
-  ...{ step: benchStep, features: benchFeatures, captions: benchCaptions, memory: benchMemory },
+  step: benchStep,
+  features: benchFeatures,
+  captions: benchCaptions,
+  memory: benchMemory,
   workers: benchWorkers,
+  mpi: benchMpi,
 }
 
 const [name, ...rest] = process.argv.slice(2)

@@ -37,6 +37,11 @@ export function progressOf(typed: Typed, streams: Streams): Progress {
   return createProgress(streams, { json: typed.json === true, quiet: typed.quiet === true })
 }
 
+/** Of a worker beside the one that tells. */
+export function silentProgress(): Progress {
+  return { report: () => {}, note: () => {}, end: () => {}, finish: () => {} }
+}
+
 function jsonProgress({ out, err }: Streams): Progress {
   const write = (value: object) => {
     out.write(`${JSON.stringify(value)}\n`)
@@ -52,7 +57,7 @@ function jsonProgress({ out, err }: Streams): Progress {
 }
 
 function quietProgress({ out }: Streams): Progress {
-  return { report: () => {}, note: () => {}, end: () => {}, finish: (result) => writeTables(out, result) }
+  return { ...silentProgress(), finish: (result) => writeTables(out, result) }
 }
 
 function shownProgress({ out, err }: Streams): Progress {

@@ -4,14 +4,21 @@ import { UserError } from '../base/index.js'
 import { cacheFolder } from '../files/index.js'
 import { methods } from '../methods/index.js'
 import { tasks } from '../tasks/index.js'
-import { resolveConfig, type TrainConfig, type TrainResult, train } from '../training/index.js'
+import {
+  resolveConfig,
+  type TrainConfig,
+  type TrainResult,
+  train,
+  type WorkerGroup,
+} from '../training/index.js'
 import { printConfig, readConfigFile } from './configFile.js'
 import { exitCodes, Interrupted, StoppedRun } from './errors.js'
 import { shellCommand } from './format.js'
 import { lastOf, type Typed } from './given.js'
 import { type GlobalOption, globalOptions } from './globals.js'
 import { interruptible } from './interrupt.js'
-import { type Progress, progressOf } from './progress.js'
+import { threadsOf, withMpi } from './mpi.js'
+import { type Progress, progressOf, silentProgress } from './progress.js'
 import { commandLine, fileAt, settingsLayer } from './settings.js'
 import { onReaderLeft, type Streams, standardStreams } from './streams.js'
 import { configRows, fieldOfOption, methodRows, methodsWith, yargsOption } from './trainOptions.js'
@@ -77,21 +84,28 @@ interface Plan {
 }
 
 async function runTrain(given: Typed, streams: Streams): Promise<void> {
-  const plan = planOf(given)
-  const json = given.json === true
-  if (given['print-config']) {
-    streams.out.write(printConfig(plan.config, { json }))
-    return
-  }
-  const progress = progressOf(given, streams)
-  const result = await trainUntilInterrupted(plan, progress)
+  await withMpi(given, streams, async (group) => {
+    const plan = planOf(given)
+    const isFirst = group.rank === 0
+    if (given['print-config']) {
+      const text = printConfig(plan.config, { json: given.json === true })
+      return () => void (isFirst && streams.out.write(text))
+    }
+    const progress = isFirst ? progressOf(given, streams) : silentProgress()
+    const result = await trainUntilInterrupted(plan, progress, group)
+    return () => tell(result, plan, progress)
+  })
+}
+
+/** @throws {Interrupted} how to go on */
+function tell(result: TrainResult, { config }: Plan, progress: Progress): void {
   if (result.outcome === 'interrupted') {
     throw new Interrupted(
       `interrupted after step ${result.step}, state saved: ` +
         `go on with ${shellCommand(['vl-lst', 'train', '--resume', result.folder])}`,
     )
   }
-  progress.finish(result, nextCommands(result, plan.config))
+  progress.finish(result, nextCommands(result, config))
   process.exitCode = exitCodes.done
 }
 
@@ -131,21 +145,29 @@ function optionalText(values: Typed, name: GlobalOption | 'output', file?: strin
   throw new UserError(`${place.value(name, value)}: give a path`)
 }
 
-async function trainUntilInterrupted(plan: Plan, progress: Progress): Promise<TrainResult> {
+async function trainUntilInterrupted(
+  plan: Plan,
+  progress: Progress,
+  group: WorkerGroup,
+): Promise<TrainResult> {
   const interruption = interruptible(() => progress.note('saving…'))
   const readerBack = onReaderLeft(interruption.interrupt)
   let stepped = false
   try {
     const { config, ...where } = plan
-    return await train(config, {
-      ...where,
-      command: shellCommand(['vl-lst', ...process.argv.slice(2)]),
-      report: (event) => {
-        stepped ||= event.kind === 'step'
-        progress.report(event)
+    const threads = config.threads ?? (group.size > 1 ? await threadsOf(group) : null)
+    return await train(
+      { ...config, threads },
+      {
+        ...{ ...where, group },
+        command: shellCommand(['vl-lst', ...process.argv.slice(2)]),
+        report: (event) => {
+          stepped ||= event.kind === 'step'
+          progress.report(event)
+        },
+        signal: interruption.signal,
       },
-      signal: interruption.signal,
-    })
+    )
   } catch (error) {
     if (interruption.signal.aborted && error === interruption.signal.reason)
       throw new Interrupted('interrupted before the first step: nothing was saved')
