@@ -2,7 +2,9 @@
 import { readdirSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { nativeRuntime } from '../../../src/runtime/index.js'
 import { createSharedFile } from '../../../src/training/workers/sharedFile.js'
+import { joinSharedGroup } from '../../../src/training/workers/sharedMemory.js'
 import { inGroup } from '../../support/group.js'
 import { smallDisk } from '../../support/smallDisk.js'
 import { digest, temporaryFolder } from '../../support/weights.js'
@@ -64,6 +66,17 @@ test('nobody goes on before the last has come, and event loops turn meanwhile', 
   const last = Math.max(...outcomes.map(({ value }) => value.cameAt))
   for (const { value } of outcomes) expect(value.wentAt).toBeGreaterThanOrEqual(last)
   expect(outcomes[0]!.value.turns).toBeGreaterThan(50)
+})
+
+test('a group that is closed waits for nobody', async () => {
+  const file = createSharedFile(2, [temporaryFolder()])
+  const options = { fds: file.fds, rank: 0, size: 2, runtime: nativeRuntime, onNote: () => {} }
+  const group = joinSharedGroup(options)
+  const waiting = group.exchange('is anybody there?')
+  group.close()
+  group.close()
+  file.close()
+  await expect(waiting).rejects.toThrow('this group of workers was closed')
 })
 
 describe('where memory is', () => {
