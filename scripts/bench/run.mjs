@@ -1,7 +1,7 @@
 /**
  * Benchmarks beside their peers: `npm run bench -- NAME [options]`.
  *
- *   npm run bench -- step --python VENV/bin/python [--pairs 9] [--threads 2] [--shapes V,G] [--methods lst,full]
+ *   npm run bench -- step --python VENV/bin/python [--pairs 9] [--threads 2] [--shapes V,G] [--methods lst,full,…]
  *       [--dropout 0,0.1] [--cache DIR] [--out FILE]
  *   npm run bench -- features --python VENV/bin/python [--pairs 5] [--threads 2] [--shape vit-b32] [--pictures DIR]
  *       [--count 192] [--cache DIR] [--out FILE]

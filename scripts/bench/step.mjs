@@ -21,7 +21,7 @@ export async function benchStep(args) {
       pairs: text('9'),
       threads: text('2'),
       shapes: text('V,G'),
-      methods: text('lst,full'),
+      methods: text('lst,full,adapter,lora,bitfit,prompt'),
       dropout: text('0,0.1'),
       cache: text(join(tmpdir(), 'vl-lst-bench')),
       out: text(join(here, 'out', 'step.json')),

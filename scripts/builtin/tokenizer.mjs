@@ -1,11 +1,28 @@
 /**
  * A byte-level BPE (Sennrich et al. 2016) over the world's words: every one of them becomes one piece, and whatever
- * else is typed is spelled in bytes. Ids: `<pad>`, `</s>`, `<unk>`, 256 bytes, merges, `<extra_id_99>` … `<extra_id_0>`.
+ * else is typed is spelled in bytes. Ids: the first special tokens, 256 bytes, merges, the last special tokens.
  */
 import { writeFileSync } from 'node:fs'
 
-const extraIds = 100
-const specials = ['<pad>', '</s>', '<unk>']
+const endAlone = {
+  first: ['<pad>', '</s>', '<unk>'],
+  last: Array.from({ length: 100 }, (_, i) => `<extra_id_${99 - i}>`),
+  ...{ before: [], between: ['</s>'], after: ['</s>'] },
+}
+
+/**
+ * Which special tokens each model's tokenizer has: the first and the last of its ids; and which stand before a text,
+ * between two, and after. Ids are those of the models that they are named after.
+ */
+export const forms = {
+  t5: endAlone,
+  clip: endAlone,
+  bart: {
+    first: ['<s>', '<pad>', '</s>', '<unk>'],
+    last: ['<mask>'],
+    ...{ before: ['<s>'], between: ['</s>', '</s>'], after: ['</s>'] },
+  },
+}
 
 /** Bytes as the characters that byte-level tokenizers write them with (Radford et al. 2019). */
 const byteCharacters = (() => {
@@ -53,8 +70,8 @@ function merge({ pieces, count }, [left, right]) {
   return { pieces: merged, count }
 }
 
-/** Merges until every word is one piece. */
-function learnMerges(texts) {
+/** Merges until every word is one piece, each as its two sides. */
+export function learnMerges(texts) {
   let words = countWords(texts)
   const merges = []
   for (let pair = mostFrequentPair(words); pair; pair = mostFrequentPair(words)) {
@@ -64,37 +81,36 @@ function learnMerges(texts) {
   return merges
 }
 
-/** Trains a tokenizer on texts and writes it as Hugging Face's `tokenizer.json` with its configuration. */
-export function trainTokenizer(texts, folder) {
-  const merges = learnMerges(texts)
+/** Writes merges as Hugging Face's `tokenizer.json` with its configuration. @returns the number of tokens */
+export function writeTokenizer(merges, { first, last, before, between, after }, folder) {
   const pieces = [
-    ...specials,
+    ...first,
     ...byteCharacters,
     ...new Set(merges.map(([left, right]) => left + right)),
-    ...Array.from({ length: extraIds }, (_, i) => `<extra_id_${extraIds - 1 - i}>`),
+    ...last,
   ]
   const special = (content) => ({
     ...{ id: pieces.indexOf(content), content, single_word: false, lstrip: false, rstrip: false },
     ...{ normalized: false, special: true },
   })
   const byteLevel = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }
+  const text = (id) => ({ Sequence: { id, type_id: 0 } })
+  const tokens = (names) => names.map((id) => ({ SpecialToken: { id, type_id: 0 } }))
+  const around = [...new Set([...before, ...between, ...after])]
   const tokenizer = {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: [...specials, ...pieces.slice(-extraIds)].map(special),
+    added_tokens: [...first, ...last].map(special),
     normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Lowercase' }] },
     pre_tokenizer: byteLevel,
     post_processor: {
       type: 'TemplateProcessing',
-      single: [{ Sequence: { id: 'A', type_id: 0 } }, { SpecialToken: { id: '</s>', type_id: 0 } }],
-      pair: [
-        { Sequence: { id: 'A', type_id: 0 } },
-        { SpecialToken: { id: '</s>', type_id: 0 } },
-        { Sequence: { id: 'B', type_id: 0 } },
-        { SpecialToken: { id: '</s>', type_id: 0 } },
-      ],
-      special_tokens: { '</s>': { id: '</s>', ids: [1], tokens: ['</s>'] } },
+      single: [...tokens(before), text('A'), ...tokens(after)],
+      pair: [...tokens(before), text('A'), ...tokens(between), text('B'), ...tokens(after)],
+      special_tokens: Object.fromEntries(
+        around.map((id) => [id, { id, ids: [pieces.indexOf(id)], tokens: [id] }]),
+      ),
     },
     decoder: { type: 'Sequence', decoders: [byteLevel, { type: 'Strip', content: ' ', start: 1, stop: 0 }] },
     model: {
@@ -105,7 +121,15 @@ export function trainTokenizer(texts, folder) {
     },
   }
   writeFileSync(`${folder}/tokenizer.json`, JSON.stringify(tokenizer))
-  const config = { tokenizer_class: 'PreTrainedTokenizerFast', pad_token: '<pad>', eos_token: '</s>' }
-  writeFileSync(`${folder}/tokenizer_config.json`, `${JSON.stringify({ ...config, unk_token: '<unk>' })}\n`)
+  const named = {
+    bos_token: '<s>',
+    pad_token: '<pad>',
+    eos_token: '</s>',
+    unk_token: '<unk>',
+    mask_token: '<mask>',
+  }
+  const has = Object.entries(named).filter(([, token]) => pieces.includes(token))
+  const config = { tokenizer_class: 'PreTrainedTokenizerFast', ...Object.fromEntries(has) }
+  writeFileSync(`${folder}/tokenizer_config.json`, `${JSON.stringify(config)}\n`)
   return pieces.length
 }

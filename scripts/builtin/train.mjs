@@ -1,21 +1,23 @@
 /**
- * Makes the built-in models again: `npm run builtin -- [--only tokenizer,t5,clip] [--threads N]`.
+ * Makes the built-in models again: `npm run builtin -- [--only tokenizer,t5,bart,clip] [--threads N]`.
  *
- * A tokenizer, a small T5 (span corruption) and a small CLIP (contrastive), trained by this toolkit on drawn scenes
- * alone; about an hour on two cores. Writes `builtin/` and its log.
+ * A tokenizer, a small T5 (span corruption), a small BART (text infilling) and a small CLIP (contrastive), trained by
+ * this toolkit on drawn scenes alone; about an hour on two cores. Writes `builtin/` and its log.
  */
-import { appendFileSync, copyFileSync, mkdirSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { corpusTexts } from '../../dist/datasets/world/index.js'
+import { bart } from './bart.mjs'
 import { trainClip } from './clip.mjs'
-import { pretrainT5 } from './t5.mjs'
-import { trainTokenizer } from './tokenizer.mjs'
+import { pretrain } from './pretrain.mjs'
+import { t5 } from './t5.mjs'
+import { forms, learnMerges, writeTokenizer } from './tokenizer.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'builtin')
-const folders = { t5: join(root, 't5'), clip: join(root, 'clip') }
+const folders = { t5: join(root, 't5'), bart: join(root, 'bart'), clip: join(root, 'clip') }
 const seed = 1
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, threads: { type: 'string' } } })
@@ -39,12 +41,15 @@ function logInto(folder) {
 
 const makers = {
   tokenizer() {
-    const pieces = trainTokenizer(corpusTexts(4000), folders.t5)
-    for (const name of ['tokenizer.json', 'tokenizer_config.json'])
-      copyFileSync(join(folders.t5, name), join(folders.clip, name))
-    console.log(`${pieces} pieces`)
+    const merges = learnMerges(corpusTexts(4000))
+    for (const [name, folder] of Object.entries(folders)) {
+      const tokens = writeTokenizer(merges, forms[name], folder)
+      console.log(`${name}: ${tokens} tokens`)
+    }
   },
-  t5: () => pretrainT5({ folder: folders.t5, steps: 2400, seed, threads, log: logInto(folders.t5) }),
+  t5: () => pretrain(t5, { folder: folders.t5, steps: 2400, seed, threads, log: logInto(folders.t5) }),
+  bart: () =>
+    pretrain(bart, { folder: folders.bart, steps: 2400, seed, threads, log: logInto(folders.bart) }),
   clip: () =>
     trainClip({ folder: folders.clip, steps: 4000, pairs: 8000, seed, threads, log: logInto(folders.clip) }),
 }

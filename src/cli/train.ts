@@ -5,6 +5,7 @@ import { cacheFolder } from '../files/index.js'
 import { methods } from '../methods/index.js'
 import { tasks } from '../tasks/index.js'
 import {
+  packagedBackbones,
   resolveConfig,
   type TrainConfig,
   type TrainResult,
@@ -192,11 +193,10 @@ function nextCommands(
     `your own:        ${shellCommand(['vl-lst', 'predict', folder, ...tasks.get(task).askedLike])}`,
     `another seed:    ${shellCommand([...again, '--seed', String(seed + 1)])}`,
     `its settings:    ${shellCommand([...again, '--print-config'])}`,
-    ...([backbone, vision].includes(builtin) ? aboutBuiltin : []),
+    ...(packagedBackbones.has(backbone) || vision === 'builtin' ? aboutBuiltin : []),
   ]
 }
 
-const builtin = 'builtin'
 const aboutBuiltin = [
   'The built-in models have seen drawn scenes alone and know little else. For real pictures and questions, give',
   'folders of Hugging Face models (t5-base, clip-vit-base-patch32, with model.safetensors):',

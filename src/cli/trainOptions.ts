@@ -52,7 +52,8 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
     group: model,
     kind: kinds.text,
     describe:
-      'a Hugging Face folder of T5 or BART, or random:NAME (random:t5-base): seeded weights of that shape',
+      'builtin (a small T5), builtin-bart, a Hugging Face folder of T5 or BART, or random:NAME (random:t5-base): ' +
+      'seeded weights of that shape',
   },
   tokenizer: {
     group: model,

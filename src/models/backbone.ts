@@ -24,6 +24,8 @@ export interface BackboneConfig {
   readonly padTokenId: number
   readonly eosTokenId: number
   readonly decoderStartTokenId: number
+  /** Most tokens of a text that it has positions for; absent: as many as there are. */
+  readonly maxPositionEmbeddings?: number
 }
 
 /** Where a stack's rows stand: an encoder's text with pictures behind it, or a decoder's tokens. */

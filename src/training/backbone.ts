@@ -63,20 +63,24 @@ export function openBackbone(
 }
 
 /** Backbones that are part of this package, by name: where they lie in it. */
-const packaged: Readonly<Record<string, string>> = { builtin: 'builtin/t5' }
+export const packagedBackbones: ReadonlyMap<string, string> = new Map([
+  ['builtin', 'builtin/t5'],
+  ['builtin-bart', 'builtin/bart'],
+])
 
 /** Where the folder of that name is, if there is one. */
 export function backboneFolder(name: string): string {
-  const inPackage = packaged[name]
+  const inPackage = packagedBackbones.get(name)
   return inPackage === undefined ? name : join(packageFolder(), inPackage)
 }
 
 function folderBackbone(name: string, { cache }: { readonly cache: string }): Backbone {
   const path = backboneFolder(name)
   if (!existsSync(path)) {
-    const sizes = architectures.names.map((size) => `${randomPrefix}${size}`).join(', ')
+    const sizes = architectures.names.map((size) => `${randomPrefix}${size}`)
+    const names = [...packagedBackbones.keys(), ...sizes].join(', ')
     throw new UserError(
-      `--backbone ${name}: there is no such folder: name a Hugging Face folder, builtin, or one of ${sizes}`,
+      `--backbone ${name}: there is no such folder: name a Hugging Face folder, or one of ${names}`,
     )
   }
   const folder = openModelFolder(path)

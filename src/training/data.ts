@@ -11,6 +11,7 @@ import {
 } from '../../vl/tasks/index.js'
 import { firstAlone, UserError } from '../base/index.js'
 import { cachedFileSlowly } from '../files/index.js'
+import type { BackboneConfig } from '../models/index.js'
 import {
   type Batch,
   collate,
@@ -52,6 +53,11 @@ export function taskOf({ task, taskPrompt, head }: Pick<TrainConfig, 'task' | 't
   return taskPrompt ? plain : { ...plain, prompt: '' }
 }
 
+/** The task with its texts cut to the positions that a backbone has. */
+export function within(task: Task, { maxPositionEmbeddings = Infinity }: BackboneConfig): Task {
+  return { ...task, maxInputLength: Math.min(task.maxInputLength, maxPositionEmbeddings) }
+}
+
 export interface OpenDataOptions {
   readonly cache: string
   readonly report: Report
@@ -68,10 +74,9 @@ export interface OpenDataOptions {
  */
 export async function openData(
   config: TrainConfig,
-  { tokenizer, encoder }: Pick<Prepared, 'tokenizer' | 'encoder'>,
+  { task, tokenizer, encoder }: Pick<Prepared, 'task' | 'tokenizer' | 'encoder'>,
   { cache, report, signal, choose = (splits) => splits, group = soloGroup }: OpenDataOptions,
 ): Promise<RunData> {
-  const task = taskOf(config)
   const onNote = (text: string) => report({ kind: 'note', text })
   const onProgress = (what: string, done: number, total: number) =>
     report({ kind: 'preparing', what, done, total })

@@ -1,4 +1,4 @@
-export { type Backbone, openBackbone } from './backbone.js'
+export { type Backbone, openBackbone, packagedBackbones } from './backbone.js'
 export { configSchema, mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
 export { countParameters, type Estimate, estimate } from './estimate/index.js'
 export { type EvaluateOptions, type EvaluateResult, evaluate } from './evaluate.js'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pictureFiles, type Sample } from '../../datasets/index.js'
 import { UserError } from '../base/index.js'
 import type { Asked, Task } from '../tasks/index.js'
-import { openPictures, taskOf } from './data.js'
+import { openPictures } from './data.js'
 import { textNotes } from './textNotes.js'
 import { openTrainedRun, type TrainedRun, type TrainedRunOptions } from './trainedRun.js'
 
@@ -44,7 +44,7 @@ export async function* predict(
 ): AsyncGenerator<Predicted> {
   const run = await openTrainedRun(path, options)
   try {
-    const task = taskOf(run.config)
+    const { task } = run
     const samples = task.samplesOf(asked)
     for (const note of textNotes(task, samples.slice(0, 1), run.tokenizer)) options.onNote(note)
     for (const sample of samples) yield await answerOne(run, task, sample)

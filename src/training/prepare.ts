@@ -10,11 +10,11 @@ import { kebab, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
 import { architectureOf, type BackboneConfig } from '../models/index.js'
 import type { Runtime } from '../runtime/index.js'
-import { tasks } from '../tasks/index.js'
+import { type Task, tasks } from '../tasks/index.js'
 import { openTokenizer, type Tokenizer } from '../text/index.js'
 import { type Backbone, openBackbone, presetNames, withTokenRows } from './backbone.js'
 import { mergeConfig, type PartialConfig, type TrainConfig } from './config.js'
-import { taskOf } from './data.js'
+import { taskOf, within } from './data.js'
 import { type ModelSpec, modelParameters } from './graphs.js'
 import { defaultBackbone, defaultDataSet, defaultTask, presetFor } from './presets.js'
 import { findRun, readConfig, refuseOther } from './runFolder.js'
@@ -22,6 +22,8 @@ import { findRun, readConfig, refuseOther } from './runFolder.js'
 export interface Prepared {
   readonly backbone: Backbone
   readonly spec: ModelSpec
+  /** As the run asks it of this backbone. */
+  readonly task: Task
   readonly tokenizer: Tokenizer
   /** Absent: the task has no pictures. */
   readonly encoder?: VisionEncoder
@@ -81,7 +83,7 @@ export function prepare(
   },
 ): Prepared {
   const { cache, runtime, onNote } = options
-  const { classes } = taskOf(config)
+  const asked = taskOf(config)
   const plain = openBackbone(config.backbone, { cache, seed: config.seed, onWrite: onNote })
   const tokenizerPath = config.tokenizer ?? plain.tokenizerFile
   if (!tokenizerPath) {
@@ -104,12 +106,13 @@ export function prepare(
   const spec: ModelSpec = {
     ...{ config: backbone.config, method, options: config.methodOptions, dropout: config.dropout },
     task: config.task,
-    ...(classes ? { classifier: { labels: classes.labels } } : {}),
+    ...(asked.classes ? { classifier: { labels: asked.classes.labels } } : {}),
     ...(encoder ? { vision: visualEmbeddingOf(config, backbone.config, encoder.featDim) } : {}),
   }
   checkLayers(config, spec)
   if (spec.classifier) checkClassifier(spec, { backbone, tokenizer })
-  return { backbone, spec, tokenizer, ...(encoder ? { encoder } : {}) }
+  const task = within(asked, backbone.config)
+  return { backbone, spec, task, tokenizer, ...(encoder ? { encoder } : {}) }
 }
 
 /** How pictures enter a backbone. @param featDim width of their features */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { VisionEncoder } from '../../vl/index.js'
 import { UserError } from '../base/index.js'
 import { chooseRuntime, type Runtime } from '../runtime/index.js'
+import type { Task } from '../tasks/index.js'
 import type { Tokenizer } from '../text/index.js'
 import { type Checkpoint, overlay } from '../weights/index.js'
 import { loadCheckpoint, type RunState } from './checkpoint.js'
@@ -29,6 +30,7 @@ export interface TrainedRunOptions {
 export interface TrainedRun {
   readonly folder: RunFolder
   readonly config: TrainConfig
+  readonly task: Task
   readonly tokenizer: Tokenizer
   /** Absent: the task has no pictures. */
   readonly encoder?: VisionEncoder
@@ -45,7 +47,7 @@ export interface TrainedRun {
 export async function openTrainedRun(path: string, options: TrainedRunOptions): Promise<TrainedRun> {
   const runtime = options.runtime ?? chooseRuntime(options.onNote)
   const { folder, config, prepared, weights, state } = openSavedRun(path, { ...options, runtime })
-  const { backbone, spec, tokenizer, encoder } = prepared
+  const { backbone, spec, task, tokenizer, encoder } = prepared
   const predictor = await Predictor.create({
     spec: { ...spec, method: { ...spec.method, trains: () => false } },
     weights: overlay(backbone.weights, weights),
@@ -53,7 +55,7 @@ export async function openTrainedRun(path: string, options: TrainedRunOptions): 
     ...(config.threads === null ? {} : { threads: config.threads }),
   })
   return {
-    ...{ folder, config, tokenizer, predictor, step: state.step },
+    ...{ folder, config, task, tokenizer, predictor, step: state.step },
     ...(encoder ? { encoder } : {}),
     scalars: scheduledInputs(spec, config, state.epoch ?? 0),
     close() {

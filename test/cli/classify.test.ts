@@ -66,6 +66,14 @@ describe('classes', () => {
     )
   })
 
+  test('of a text longer than the backbone has positions, which is cut and told so', async () => {
+    const text = Array.from({ length: 30 }, () => 'the dog').join(' ')
+    const { code, out, err } = await run(['predict', 'run', '--text', text], folder)
+    expect(code, err).toBe(0)
+    expect(err).toContain('the text is longer than 20 tokens and is cut\n')
+    expect(out).toMatch(/^(un)?acceptable\n$/)
+  })
+
   test("by a ladder beside the encoder, whose checkpoint has that and the classifier's head", async () => {
     const { code, out, err } = await train('cola', 'ladder', '--reduction', '2', '--max-steps', '2')
     expect(code, err).toBe(0)

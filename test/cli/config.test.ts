@@ -29,6 +29,12 @@ describe('--print-config', () => {
     })
   })
 
+  test('of the built-in BART is that of the built-in T5', async () => {
+    const { backbone, ...bart } = await printed('--task', 'vqa', '--backbone', 'builtin-bart')
+    expect(backbone).toBe('builtin-bart')
+    expect(await printed('--task', 'vqa')).toEqual({ ...bart, backbone: 'builtin' })
+  })
+
   test('prints what --config reads back, in YAML and in JSON', async () => {
     const words = [
       '--batch-size',

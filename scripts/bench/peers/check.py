@@ -1,4 +1,4 @@
-"""Checks t5_ladder.py against recorded cases: loss, logits, encoder states, all gradients.
+"""Checks t5_ladder.py and t5_methods.py against recorded cases: loss, logits, encoder states, all gradients.
 
     python check.py [--parity DIR] [CASE …]      # default cases below; exit code 1 on a miss
 
@@ -17,9 +17,13 @@ import torch
 from safetensors.torch import load_file
 
 from t5_ladder import Ladder, Sizes, T5Ladder, Vision, sample_mean_loss, token_mean_loss
+from t5_methods import Options, install
 
 SHARED = Path(os.environ.get("VL_LST_SHARED", Path(__file__).resolve().parents[4] / "shared"))
-CASES = ["vl/t5-lst", "vl/t5-full", "glue/t5-lst-base", "glue/t5-full"]
+CASES = [
+    *(f"vl/t5-{method}" for method in ("lst", "full", "adapter", "lora", "bitfit", "prompt")),
+    *(f"glue/t5-{method}" for method in ("lst-base", "full", "adapter", "lora", "bitfit", "prompt")),
+]
 
 
 def build(case: dict) -> T5Ladder:
@@ -34,8 +38,24 @@ def build(case: dict) -> T5Ladder:
     )
     seen = vision and Vision(vision["feat_dim"], vision["n_boxes"], vision["n_images"])
     model = T5Ladder(Sizes.from_config(case["model"]), method["name"], seen or None, ladder)
+    install(model, method["name"], options_of(case))
     model.freeze_for_method()
     return model
+
+
+def options_of(case: dict) -> Options:
+    method = case["method"]
+    names = {
+        "reduction": ("reduction_factor", "task_reduction_factor"),
+        "rank": ("lora_dim",),
+        "alpha": ("lora_alpha",),
+        "length": ("encoder_prompt_len", "prefix_dim"),
+        "width": ("mid_dim",),
+    }
+    given = {ours: method[name] for ours, theirs in names.items() for name in theirs if name in method}
+    # single modules of the vision code are named after its first task; the text code's after the only one
+    task = method["tasks"][0] if "tasks" in method else case["task"].removeprefix("glue-")
+    return Options(text=method["variant"] == "text", task=task, **given)
 
 
 def load_weights(model: T5Ladder, case: dict, folder: Path, tensors: dict) -> None:

@@ -1,6 +1,6 @@
 """The benchmark's PyTorch peer: training steps at T5-base's size, driven line by line.
 
-    python step.py --shape V|G --method lst|full --dropout 0|0.1 --threads 2 [--reduction 4|8]
+    python step.py --shape V|G --method lst|full|adapter|lora|bitfit|prompt --dropout 0|0.1 --threads 2
 
 Prints {"ready": true, …} once built, then answers each line of standard input:
     step     one step (forward, loss, backward, clipping, AdamW, gradients cleared):
@@ -22,6 +22,7 @@ from typing import Callable
 import torch
 
 from t5_ladder import Ladder, Sizes, T5Ladder, Vision, sample_mean_loss, token_mean_loss
+from t5_methods import METHODS, Options, install
 
 SEED = 7
 BATCH = 16
@@ -29,8 +30,14 @@ SAMPLE_SECONDS = 0.02
 CLIP = 1.0
 LEARNING_RATE = 1e-4
 SHAPES = {
-    "V": {"text": 20, "target": 5, "boxes": 36, "features": 2048, "reduction": 4},
-    "G": {"text": 128, "target": 2, "boxes": 0, "features": 0, "reduction": 8},
+    "V": {"text": 20, "target": 5, "boxes": 36, "features": 2048},
+    "G": {"text": 128, "target": 2, "boxes": 0, "features": 0},
+}
+# The paper's settings: reductions of the ladder, and of the other methods.
+LADDERS = {"V": 4, "G": 8}
+OPTIONS = {
+    "V": Options(text=False, reduction=4, rank=150, length=40, width=800),
+    "G": Options(text=True, reduction=16, rank=32, length=100),
 }
 
 
@@ -89,11 +96,12 @@ def make_batch(shape: dict, vocabulary: int) -> dict:
 
 def build(options: argparse.Namespace) -> T5Ladder:
     shape = SHAPES[options.shape]
-    reduction = options.reduction or shape["reduction"]
-    ladder = Ladder(reduction=reduction, dropout=options.dropout)
+    ladder = Ladder(reduction=LADDERS[options.shape], dropout=options.dropout)
     vision = Vision(shape["features"]) if shape["boxes"] else None
     sizes = base_sizes(options.vocabulary)
-    return T5Ladder(sizes, options.method, vision, ladder, options.dropout)
+    model = T5Ladder(sizes, options.method, vision, ladder, options.dropout)
+    install(model, options.method, OPTIONS[options.shape], options.dropout)
+    return model
 
 
 def stepper(model: T5Ladder, options: argparse.Namespace) -> Callable[[], float]:
@@ -129,10 +137,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--shape", choices=sorted(SHAPES), required=True)
-    add("--method", choices=["lst", "full"], default="lst")
+    add("--method", choices=["lst", "full", *METHODS], default="lst")
     add("--dropout", type=float, default=0.0)
     add("--threads", type=int, default=2)
-    add("--reduction", type=int, help="default: 4 for V, 8 for G")
     add("--vocabulary", type=int, default=32128)
     add("--fused", action="store_true")
     return parser.parse_args()

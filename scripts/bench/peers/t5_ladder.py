@@ -12,13 +12,14 @@ reference's state-dict names, so checkpoints and recorded cases load as they are
     loss = token_mean_loss(logits, labels)       # text tasks
 
 `method`: "lst" (backbone without gradients, reads text alone; pictures enter the
-ladder) or "full" (joint encoder over text and pictures, everything trains).
+ladder) or "full" (joint encoder over text and pictures, everything trains); the joint
+encoder is that of the methods in t5_methods.py too.
 `vision=None` gives the text variant of either.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -181,6 +182,11 @@ def sampler(width: int, reduction: int, up: bool) -> nn.Module:
     return nn.Linear(small, width) if up else nn.Linear(width, small)
 
 
+def is_beside(name: str) -> bool:
+    """Parameters of the ladder and of what makes its picture rows."""
+    return "side_" in name or "visual_embedding" in name
+
+
 class T5Ladder(nn.Module):
     """Text (and pictures) in, logits over the vocabulary out."""
 
@@ -193,8 +199,10 @@ class T5Ladder(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        self.sizes, self.method = sizes, method
-        ladder = (ladder or Ladder()) if method == "lst" else None
+        self.sizes, self.has_ladder = sizes, method == "lst"
+        ladder = (ladder or Ladder()) if self.has_ladder else None
+        self.trains: Callable[[str], bool] = is_beside if self.has_ladder else lambda name: True
+        self.prompt: Optional[Callable[[], Tensor]] = None
         self.shared = nn.Embedding(sizes.vocab_size, sizes.d_model)
         self.encoder = Stack(sizes, False, dropout, ladder)
         self.decoder = Stack(sizes, True, dropout, ladder)
@@ -225,11 +233,7 @@ class T5Ladder(nn.Module):
 
     def trained(self) -> dict:
         """Parameters that train by the method's rule, by name."""
-        return {
-            name: weight
-            for name, weight in self.named_parameters()
-            if self.method == "full" or "side_" in name or "visual_embedding" in name
-        }
+        return {name: weight for name, weight in self.named_parameters() if self.trains(name)}
 
     def freeze_for_method(self) -> dict:
         """Freezes the rest; returns the trained parameters by name."""
@@ -243,7 +247,15 @@ class T5Ladder(nn.Module):
         return shifted.masked_fill(shifted == -100, self.sizes.pad)
 
     def head(self, h: Tensor) -> Tensor:
-        return F.linear(h * self.sizes.d_model**-0.5, self.shared.weight)
+        own = getattr(self, "lm_head", None)
+        return F.linear(h * self.sizes.d_model**-0.5, self.shared.weight, own and own.bias)
+
+    def prompted(self, text: Tensor, mask: Tensor):
+        """Trained rows in front of the text, and the mask of both."""
+        if self.prompt is None:
+            return text, mask
+        rows = self.prompt().expand(len(text), -1, -1)
+        return torch.cat([rows, text], 1), F.pad(mask, (rows.shape[1], 0), value=1)
 
     def joint(self, text: Tensor, mask: Tensor, feats, boxes):
         """Text rows followed by picture rows, and the mask of both."""
@@ -255,7 +267,7 @@ class T5Ladder(nn.Module):
     def encode(self, ids: Tensor, mask=None, vis_feats=None, boxes=None):
         """What the decoder reads: (states, bias) and, with a ladder, the ladder's two."""
         mask = (ids != self.sizes.pad).long() if mask is None else mask
-        text = self.shared(ids)
+        text, mask = self.prompted(self.shared(ids), mask)
         joint, joint_mask = self.joint(text, mask, vis_feats, boxes)
         pictures = joint.shape[1] - text.shape[1]
         encoder, length = self.encoder, text.shape[1]
@@ -263,7 +275,7 @@ class T5Ladder(nn.Module):
         joint_padding = padding_bias(joint_mask, SELF_MASKED)
         cross = padding_bias(joint_mask, CROSS_MASKED)
         grow = (0, pictures, 0, pictures)
-        if self.method == "full":
+        if not self.has_ladder:
             return encoder(joint, F.pad(own, grow) + joint_padding), cross
         side = encoder.position_bias(encoder.side_block[encoder.first_kept], length)
         states, side_states = encoder.climb(
@@ -276,7 +288,7 @@ class T5Ladder(nn.Module):
         decoder, length = self.decoder, ids.shape[1]
         x = self.shared(ids)
         own = decoder.position_bias(decoder.block[0], length)
-        if self.method == "full":
+        if not self.has_ladder:
             return self.head(decoder(x, own, *encoded))
         side = decoder.position_bias(decoder.side_block[decoder.first_kept], length)
         _, h = decoder.climb(x, own, x, side, encoded)

@@ -47,15 +47,17 @@ class Sizes:
 
 
 class Norm(nn.Module):
-    """T5's norm: root mean square, a weight, no bias."""
+    """T5's norm: root mean square, a weight, no bias unless a method gives it one."""
 
     def __init__(self, width: int, eps: float):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
+        self.register_parameter("bias", None)
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        y = F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return y if self.bias is None else y + self.bias
 
 
 class Attention(nn.Module):
@@ -98,11 +100,11 @@ class FeedForward(nn.Module):
 
 
 class Sublayer(nn.Module):
-    """Norm, one function, dropout, residual: `x + drop(f(norm(x)))`."""
+    """Norm, one function, dropout, residual: `x + drop(f(norm(x)))`; `adapter` names a module after the function."""
 
     def __init__(self, name: str, function: nn.Module, width: int, eps: float, dropout: float):
         super().__init__()
-        self.name = name
+        self.name, self.adapter = name, None
         self.add_module(name, function)
         self.layer_norm = Norm(width, eps)
         self.dropout = nn.Dropout(dropout)
@@ -114,6 +116,8 @@ class Sublayer(nn.Module):
             h = function(h)
         else:
             h = function(h, h if source is None else source, bias)
+        if self.adapter is not None:
+            h = h + getattr(self, self.adapter)(h)
         return x + self.dropout(h)
 
 

@@ -87,9 +87,12 @@ async function planOf(
   context: SideInitContext,
 ): Promise<Plan> {
   const { backbone: name, variant, seed, task, dataset } = config
+  const { backbone } = source
   const samples =
-    init.measure === 'fisher' ? await fisherSamples(config, source.tokenizer(), sideInitSamples, context) : []
-  checkTokens(samples, source.backbone)
+    init.measure === 'fisher'
+      ? await fisherSamples(config, { backbone, tokenizer: source.tokenizer() }, sideInitSamples, context)
+      : []
+  checkTokens(samples, backbone)
   const settings: SideSettings = {
     ...{ importance: init.name, reduction, variant, seed },
     backbone: { name, fingerprint: source.fingerprint },

@@ -7,7 +7,7 @@ import { collate, type EncodedSample, encodeSample, epochOrder, targetRandom } f
 import type { Tokenizer } from '../../text/index.js'
 import type { Backbone } from '../backbone.js'
 import type { TrainConfig } from '../config.js'
-import { taskOf } from '../data.js'
+import { taskOf, within } from '../data.js'
 import type { Report } from '../events.js'
 import { batchFeeds } from '../feeds.js'
 import { defaultSamples } from './options.js'
@@ -20,13 +20,14 @@ import { defaultSamples } from './options.js'
  */
 export async function fisherSamples(
   config: TrainConfig,
-  tokenizer: Tokenizer,
+  { backbone, tokenizer }: { readonly backbone: Backbone; readonly tokenizer: Tokenizer },
   wanted: number | null,
   options: { readonly cache: string; readonly report: Report; readonly signal: AbortSignal },
 ): Promise<readonly EncodedSample[]> {
   const { cache, report, signal } = options
   const { dataset, seed } = config
-  const task = taskOf({ ...config, head: 'lm' }) // importance is the language model's, whatever answers
+  // importance is the language model's, whatever answers
+  const task = within(taskOf({ ...config, head: 'lm' }), backbone.config)
   const { splits } = await openDataSet(dataset, {
     ...{ task: task.name, seed, cache, signal },
     onNote: (text) => report({ kind: 'note', text }),
