@@ -2,7 +2,7 @@
 import type { ValueOf } from './attributes.js'
 import { pictureSide, type Scene, type Thing } from './scene.js'
 
-export const fills: Readonly<Record<ValueOf<'colour'>, string>> = {
+const fills: Readonly<Record<ValueOf<'colour'>, string>> = {
   red: '#d62828',
   green: '#2a9d3a',
   blue: '#2458d3',

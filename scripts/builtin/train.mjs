@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { corpusTexts } from '../../dist/datasets/world/index.js'
 import { bart } from './bart.mjs'
-import { trainClip } from './clip.mjs'
+import { rounds, trainClip } from './clip.mjs'
 import { pretrain } from './pretrain.mjs'
 import { t5 } from './t5.mjs'
 import { forms, learnMerges, writeTokenizer } from './tokenizer.mjs'
@@ -24,10 +24,10 @@ const { values } = parseArgs({ options: { only: { type: 'string' }, threads: { t
 const threads = Number(values.threads ?? availableParallelism())
 
 /** A logger of one model: to the screen, and into its folder. */
-function logInto(folder) {
+function logInto(folder, goesOn = false) {
   const file = join(folder, 'training.jsonl')
   const start = performance.now()
-  rmSync(file, { force: true })
+  if (!goesOn) rmSync(file, { force: true })
   return (record) => {
     const line = JSON.stringify({
       ...record,
@@ -50,9 +50,13 @@ const makers = {
   t5: () => pretrain(t5, { folder: folders.t5, steps: 2400, seed, threads, log: logInto(folders.t5) }),
   bart: () =>
     pretrain(bart, { folder: folders.bart, steps: 2400, seed, threads, log: logInto(folders.bart) }),
-  clip: () =>
-    trainClip({ folder: folders.clip, steps: 4000, pairs: 8000, seed, threads, log: logInto(folders.clip) }),
+  ...Object.fromEntries(
+    Object.entries(rounds).map(([round, { goesOn }]) => [`clip-${round}`, () => clip(round, goesOn)]),
+  ),
 }
+
+const clip = (round, goesOn) =>
+  trainClip({ folder: folders.clip, round, pairs: 8000, seed, threads, log: logInto(folders.clip, goesOn) })
 
 for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true })
 const chosen = values.only?.split(',') ?? Object.keys(makers)

@@ -94,9 +94,6 @@ function patchOf(thing, side, patches, random) {
 const partly = 0.6
 /** How often such a text tells each: what is easy to see less often. */
 const toldPartly = { size: 0.5, pattern: 0.5, colour: 0.35, shape: 0.7 }
-/** How often a text tells the place: were it told always, little else would have to be seen. */
-const placeTold = 0.35
-
 function someOf(description, random) {
   if (random.uniform() >= partly) return description
   const kept = Object.entries(description).filter(([name]) => random.uniform() < toldPartly[name])
@@ -106,9 +103,10 @@ function someOf(description, random) {
 /**
  * Some things of a view, each a patch and a text about it.
  *
+ * @param placeTold share of the texts that tell the place
  * @returns {{patch: number, text: string, fits: (region) => boolean}[]} `fits`: the text is true of that region too
  */
-export function regionsOf(things, side, patches, count, random) {
+export function regionsOf(things, { side, patches, count, placeTold }, random) {
   return [...random.permutation(things.length)].slice(0, count).map((index) => {
     const thing = things[index]
     const description = someOf(wholeDescription(thing), random)

@@ -106,7 +106,7 @@ function strangers(text: string, split: string): string[] {
       const combination = combinationOf({
         pattern: tails.get(before ?? behind ?? ''),
         ...{ colour: colours!.get(colour!), shape: shapes!.get(shape!) },
-      } as Description)
+      } as unknown as Description)
       const owner = combination && heldOutFor(combination)
       return owner !== undefined && owner !== split
     })
