@@ -98,13 +98,8 @@ async function trainHolding(lock: RunLock, config: TrainConfig, given: TrainOpti
   if (group.size > 1) await opening
   const threads = config.threads === null ? {} : { threads: config.threads }
   const cores = availableParallelism()
-  const { workers } = config
-  if ((config.threads ?? 0) * workers > cores) {
-    const each = workers > 1 ? ` for each of ${workers} workers` : ''
-    note(
-      `--threads ${config.threads}${each} is more than the ${cores} cores here: steps wait for one another`,
-    )
-  }
+  if ((config.threads ?? 0) > cores)
+    note(`--threads ${config.threads} is more than the ${cores} cores here: steps wait for one another`)
   const trainer = await Trainer.create({
     runtime,
     ...{

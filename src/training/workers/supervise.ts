@@ -95,6 +95,11 @@ async function check(config: TrainConfig, place: Place, options: TrainOptions): 
   const prepared = prepare(config, { cache: options.cache, runtime, onNote })
   if ('output' in place) await openSideInit(config, prepared.spec, { ...options, runtime })
   await openData(config, prepared, options)
+  const [cores, threads] = [availableParallelism(), config.threads ?? 0]
+  if (threads <= cores && threads * devicesOf(config).length > cores)
+    onNote(
+      `--threads ${threads} is for each worker, and there are ${cores} cores: steps wait for one another`,
+    )
 }
 
 /** The last good checkpoint of a run; none before the first. */
