@@ -46,13 +46,17 @@ export const kinds = {
   fromZero: number('a number from 0'),
   share: number('a number from 0 to 1'),
   belowOne: number('a number from 0 to below 1'),
+  devices: {
+    read: (text) => (text === 'none' ? null : text.split(',').map(numberInList)),
+    wants: () => 'device numbers from 0, such as 0,1, or none',
+  },
   layers: {
-    read: (text) => (layerWords.has(text) ? layerWords.get(text) : text.split(',').map(layerNumber)),
+    read: (text) => (layerWords.has(text) ? layerWords.get(text) : text.split(',').map(numberInList)),
     wants: () => 'layer numbers from 0, such as 0,2,4, or none, or all',
   },
 } as const satisfies Record<string, Kind>
 
-function layerNumber(text: string): number {
+function numberInList(text: string): number {
   return /^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN
 }
 

@@ -5,6 +5,7 @@ import { cacheFolder } from '../files/index.js'
 import { methods } from '../methods/index.js'
 import { tasks } from '../tasks/index.js'
 import {
+  LostWorker,
   packagedBackbones,
   resolveConfig,
   type TrainConfig,
@@ -172,7 +173,7 @@ async function trainUntilInterrupted(
   } catch (error) {
     if (interruption.signal.aborted && error === interruption.signal.reason)
       throw new Interrupted('interrupted before the first step: nothing was saved')
-    throw stepped ? new StoppedRun(error) : error
+    throw stepped || error instanceof LostWorker ? new StoppedRun(error) : error
   } finally {
     progress.end()
     readerBack()

@@ -26,6 +26,7 @@ const data = 'Data:'
 const model = 'Model:'
 const training = 'Training:'
 const saving = 'Evaluating and saving:'
+const workers = 'Workers:'
 
 import { everywhere } from './headings.js'
 
@@ -114,6 +115,18 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
   evalEvery: { group: saving, kind: kinds.steps, describe: 'score the validation split after so many steps' },
   saveEvery: { group: saving, kind: kinds.steps, describe: 'write a checkpoint after so many steps' },
   keep: { group: saving, kind: kinds.whole, describe: 'checkpoints to keep besides the best one' },
+  workers: { group: workers, kind: kinds.whole, describe: 'processes that train together on the CPU' },
+  gpus: { group: workers, kind: kinds.devices, describe: 'one worker a device: 0,1' },
+  shareDevices: {
+    group: workers,
+    kind: kinds.flag,
+    describe: 'several workers may use one physical device (on|off)',
+  },
+  maxRestarts: {
+    group: workers,
+    kind: kinds.wholeFromZero,
+    describe: 'start again from the last checkpoint so often, when a worker dies or hangs',
+  },
   threads: { group: everywhere, kind: kinds.wholeOrNone, describe: 'threads of one worker' },
   seed: { group: everywhere, kind: kinds.wholeFromZero, describe: 'what all randomness comes from' },
 }

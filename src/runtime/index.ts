@@ -12,3 +12,4 @@ export {
   weightsIn,
 } from './session.js'
 export { float32, HostTensor, int64, zeros } from './tensors.js'
+export { limitThreads, threadShare } from './threads.js'

@@ -16,6 +16,7 @@ import {
   type Tensors,
 } from './session.js'
 import { arrayTypes, type HostTensor } from './tensors.js'
+import { threadShare } from './threads.js'
 
 const onnxTypes: Record<DType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11, uint32: 12 }
 /** The graph is already what is to run, in the order in which it is to run. */
@@ -105,7 +106,8 @@ function configure(api: Api, settings: Pointer, options: SessionOptions): void {
   // With a pattern the arena keeps the first run's blocks and adds one of the planned size.
   api.DisableMemPattern(settings)
   api.SetSessionGraphOptimizationLevel(settings, noOptimization)
-  if (options.threads) api.SetIntraOpNumThreads(settings, options.threads)
+  const threads = options.threads ?? threadShare()
+  if (threads) api.SetIntraOpNumThreads(settings, threads)
   if (options.profilePrefix) api.EnableProfiling(settings, pathText(options.profilePrefix))
 }
 

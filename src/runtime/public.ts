@@ -19,16 +19,18 @@ import {
   type Tensors,
 } from './session.js'
 import type { HostTensor, TensorData } from './tensors.js'
+import { threadShare } from './threads.js'
 
 export const publicRuntime: Runtime = {
   name: 'public interface',
   async createSession(graph, options = {}) {
     disableTelemetry()
     const { placements, folder, staged } = place(graph, options)
+    const threads = options.threads ?? threadShare()
     const session = await ort.InferenceSession.create(lower(graph, { placements }), {
       enableMemPattern: false,
       graphOptimizationLevel: 'disabled',
-      ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
+      ...(threads ? { intraOpNumThreads: threads } : {}),
       ...(options.profilePrefix ? { enableProfiling: true, profileFilePrefix: options.profilePrefix } : {}),
       extra: {
         session: {

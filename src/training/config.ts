@@ -5,6 +5,7 @@ import { methods } from '../methods/index.js'
 import { tasks } from '../tasks/index.js'
 import { optimizers } from './optimizers/index.js'
 import { schedules } from './schedule.js'
+import { checkWorkers } from './workers/devices.js'
 
 const every = z.union([z.literal('epoch'), z.int().positive()])
 
@@ -50,7 +51,16 @@ export const configSchema = z.strictObject({
   /** Checkpoints that are kept besides the best one. */
   keep: z.int().positive(),
   seed: z.int().nonnegative(),
+  /** Of each worker; null: the cores of this machine, shared among the workers. */
   threads: z.int().positive().nullable(),
+  /** Processes that train together on the CPU. */
+  workers: z.int().positive(),
+  /** Devices that train together, a process each. */
+  gpus: z.array(z.int().nonnegative()).min(1).nullable(),
+  /** Whether several of them may be one physical device. */
+  shareDevices: z.boolean(),
+  /** How often workers that died are started again. */
+  maxRestarts: z.int().nonnegative(),
 })
 
 export type TrainConfig = z.infer<typeof configSchema>
@@ -65,6 +75,8 @@ export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig
   const merged: Record<string, unknown> = { ...preset }
   for (const layer of over) {
     if (layer.warmupRatio !== undefined) merged.warmupSteps = null
+    if (layer.gpus) merged.workers = 1
+    else if (layer.workers !== undefined) merged.gpus = null
     for (const [name, value] of Object.entries(layer)) if (value !== undefined) merged[name] = value
   }
   merged.methodOptions = Object.assign({}, ...[preset, ...over].map(({ methodOptions }) => methodOptions))
@@ -77,6 +89,7 @@ export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig
   tasks.get(config.task)
   optimizers.get(config.optimizer)
   schedules.get(config.schedule)
+  checkWorkers(config)
   return { ...config, methodOptions: methodOptionsOf(config) }
 }
 

@@ -12,7 +12,7 @@ export {
   type ModelSpec,
   modelParameters,
 } from './graphs.js'
-export { type TrainOptions, train } from './loop.js'
+export type { TrainOptions } from './loop.js'
 export { type Merged, merge } from './merge.js'
 export {
   type Accumulator,
@@ -43,3 +43,4 @@ export { joinMpi, type MpiGroup } from './workers/mpi.js'
 export { type MpiLaunch, mpiLaunch } from './workers/mpiLaunch.js'
 export { createSharedFile, type SharedFile } from './workers/sharedFile.js'
 export { joinSharedGroup, type SharedGroupOptions } from './workers/sharedMemory.js'
+export { LostWorker, train } from './workers/supervise.js'

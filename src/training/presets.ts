@@ -41,6 +41,10 @@ const vision: TrainConfig = {
   keep: 2,
   seed: 9595,
   threads: null,
+  workers: 1,
+  gpus: null,
+  shareDevices: false,
+  maxRestarts: 0,
 }
 
 /** The paper's settings for GLUE. Warm-up is in steps: the smallest tasks hardly leave it. */

@@ -1,5 +1,5 @@
 /** The files of a run: what it was told, what it measured, where its best and its last checkpoint are. */
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { camel, kebab, UserError } from '../base/index.js'
@@ -55,6 +55,12 @@ function createRunFolder(path: string): RunFolder {
   } catch (error) {
     throw cannotWrite(error, path, mend)
   }
+}
+
+/** Takes away what a run that is begun again has left in its folder. */
+export function emptyRunFolder(path: string): void {
+  if (!existsSync(path)) return
+  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true })
 }
 
 /** `runs/DATE-TASK-METHOD` */

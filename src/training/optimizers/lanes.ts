@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from 'node:os'
 import type { Graph } from '../../graph/index.js'
-import type { Session } from '../../runtime/index.js'
+import { type Session, threadShare } from '../../runtime/index.js'
 import type { OptimizerContext } from './optimizer.js'
 
 /** Threads that libuv keeps for asynchronous work; they wait for memory long before there are more. */
@@ -26,7 +26,7 @@ export interface Lanes {
 }
 
 export async function createLanes(graph: Graph, { runtime, threads }: OptimizerContext): Promise<Lanes> {
-  const count = Math.min(threads ?? availableParallelism(), mostLanes)
+  const count = Math.min(threads ?? threadShare() ?? availableParallelism(), mostLanes)
   const sessions = await Promise.all(
     Array.from({ length: count }, () => runtime.createSession(graph, { threads: 1 })),
   )

@@ -17,7 +17,10 @@ export async function throwIfInterrupted(group: WorkerGroup, signal: AbortSignal
 }
 
 /** @throws {UserError} a worker would never have anything to do */
-export function checkBatch({ batchSize }: TrainConfig, { size }: WorkerGroup): void {
+export function checkBatch(
+  { batchSize }: Pick<TrainConfig, 'batchSize'>,
+  { size }: Pick<WorkerGroup, 'size'>,
+): void {
   if (batchSize >= size) return
   throw new UserError(
     `--batch-size ${batchSize} is for all ${size} workers together: give each a sample at least, or take fewer workers`,

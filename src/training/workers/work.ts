@@ -1,0 +1,23 @@
+/** What one worker of a training run does. */
+import { chooseRuntime, limitThreads } from '../../runtime/index.js'
+import type { TrainResult } from '../events.js'
+import { type TrainOptions, train } from '../loop.js'
+import { inheritedFds } from './crew.js'
+import type { Orders } from './messages.js'
+import { joinSharedGroup } from './sharedMemory.js'
+
+/** @param context rank 0 alone reports */
+export async function work(
+  { rank, size, shared, threads, config, options }: Orders,
+  { signal, report }: Pick<TrainOptions, 'signal' | 'report'>,
+): Promise<TrainResult> {
+  limitThreads(threads)
+  const told: TrainOptions['report'] = rank === 0 ? report : () => {}
+  const onNote = (text: string) => told({ kind: 'note', text })
+  const runtime = chooseRuntime(onNote)
+  const group = joinSharedGroup({
+    ...{ fds: inheritedFds(shared), rank, size, runtime, onNote },
+    threads: config.threads ?? threads,
+  })
+  return await train(config, { ...options, ...{ group, runtime, signal, report: told } })
+}
