@@ -22,6 +22,9 @@ import type { HostTensor, TensorData } from './tensors.js'
 
 export const publicRuntime: Runtime = {
   name: 'public interface',
+  get host() {
+    return publicRuntime
+  },
   async createSession(graph, options = {}) {
     disableTelemetry()
     const { placements, folder, staged } = place(graph, options)
