@@ -54,4 +54,9 @@ export const commands: readonly Command[] = [
     summary: "compare with recorded cases of the paper's code",
     load: async () => (await import('./verify.js')).verifyCommand,
   },
+  {
+    usage: 'doctor',
+    summary: 'tell what this machine can do, and what is missing',
+    load: async () => (await import('./doctor.js')).doctorCommand,
+  },
 ]

@@ -2,6 +2,7 @@
 import type { Argv, CommandModule } from 'yargs'
 import { evaluate } from '../training/index.js'
 import { checkpointOf, checkpointOption } from './checkpoints.js'
+import { deviceOption, runtimeOf } from './device.js'
 import { StoppedRun } from './errors.js'
 import { cacheOf, type Typed, textOf, threadsOf } from './given.js'
 import { progressOf } from './progress.js'
@@ -25,6 +26,7 @@ function addOptions(program: Argv): Argv {
       describe: 'which part of the data set; default: test, or validation where there is no test',
     })
     .option('checkpoint', checkpointOption)
+    .options(deviceOption)
     .example('vl-lst evaluate runs/NAME', 'the test questions, with the best weights')
     .example(
       'vl-lst evaluate runs/NAME --split validation --checkpoint last',
@@ -35,6 +37,7 @@ function addOptions(program: Argv): Argv {
 async function runEvaluate(typed: Typed, streams: Streams): Promise<void> {
   const progress = progressOf(typed, streams)
   const [split, threads] = [textOf(typed, 'split', 'the name of a split'), threadsOf(typed)]
+  const onNote = (text: string) => progress.report({ kind: 'note', text })
   let begun = false
   try {
     const result = await evaluate(String(typed.run), {
@@ -42,7 +45,8 @@ async function runEvaluate(typed: Typed, streams: Streams): Promise<void> {
       ...(threads === undefined ? {} : { threads }),
       ...checkpointOf(typed),
       cache: cacheOf(typed),
-      onNote: (text) => progress.report({ kind: 'note', text }),
+      runtime: runtimeOf(typed, onNote),
+      onNote,
       report: (event) => {
         begun = true
         progress.report(event)

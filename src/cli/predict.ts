@@ -2,6 +2,7 @@
 import type { Argv, CommandModule } from 'yargs'
 import { findImages, type Predicted, predict } from '../training/index.js'
 import { checkpointOf, checkpointOption } from './checkpoints.js'
+import { deviceOption, runtimeOf } from './device.js'
 import { exitCodes } from './errors.js'
 import { cacheOf, type Typed, textOf, threadsOf } from './given.js'
 import { type Streams, standardStreams } from './streams.js'
@@ -32,6 +33,7 @@ function addOptions(program: Argv): Argv {
       describe: 'a text; once for each that the task wants, in its order',
     })
     .option('checkpoint', checkpointOption)
+    .options(deviceOption)
     .example("vl-lst predict runs/NAME --image kitchen.jpg --question 'What is this?'", 'one picture')
     .example(
       "vl-lst predict runs/NAME --image holidays --question 'Is it raining?' --json",
@@ -46,12 +48,14 @@ async function runPredict(typed: Typed, { out, err }: Streams): Promise<void> {
   const question = textOf(typed, 'question', 'a question')
   const texts = [typed.text ?? []].flat().map(String)
   const [images, threads] = [image === undefined ? [] : findImages(image), threadsOf(typed)]
+  const onNote = (text: string) => typed.quiet || typed.json || err.write(`${text}\n`)
   const predictions = predict(String(typed.run), {
     asked: { images, texts, ...(question === undefined ? {} : { question }) },
     ...checkpointOf(typed),
     ...(threads === undefined ? {} : { threads }),
     cache: cacheOf(typed),
-    onNote: (text) => typed.quiet || typed.json || err.write(`${text}\n`),
+    runtime: runtimeOf(typed, onNote),
+    onNote,
   })
   let failed = false
   for await (const predicted of predictions) {

@@ -3,6 +3,7 @@ import type { Argv, CommandModule, Options } from 'yargs'
 import { UserError } from '../base/index.js'
 import { cacheFolder } from '../files/index.js'
 import { methods } from '../methods/index.js'
+import type { Runtime } from '../runtime/index.js'
 import { tasks } from '../tasks/index.js'
 import {
   LostWorker,
@@ -14,6 +15,7 @@ import {
   type WorkerGroup,
 } from '../training/index.js'
 import { printConfig, readConfigFile } from './configFile.js'
+import { deviceOption, runtimeOf } from './device.js'
 import { exitCodes, Interrupted, StoppedRun } from './errors.js'
 import { shellCommand } from './format.js'
 import { lastOf, type Typed } from './given.js'
@@ -75,7 +77,7 @@ function addOptions(program: Argv): Argv {
     if (owners.length > 0) program.option(row.name, yargsOption(row, `Method ${owners.join(', ')}:`))
   }
   for (const [command, about] of examples) program.example(command, about)
-  return program.options(ownOptions)
+  return program.options({ ...ownOptions, device: { ...deviceOption.device, group: runGroup } })
 }
 
 interface Plan {
@@ -94,7 +96,8 @@ async function runTrain(given: Typed, streams: Streams): Promise<void> {
       return () => void (isFirst && streams.out.write(text))
     }
     const progress = isFirst ? progressOf(given, streams) : silentProgress()
-    const result = await trainUntilInterrupted(plan, progress, group)
+    const runtime = runtimeOf(given, (text) => progress.report({ kind: 'note', text }))
+    const result = await trainUntilInterrupted({ ...plan, runtime }, progress, group)
     return () => tell(result, plan, progress)
   })
 }
@@ -148,7 +151,7 @@ function optionalText(values: Typed, name: GlobalOption | 'output', file?: strin
 }
 
 async function trainUntilInterrupted(
-  plan: Plan,
+  plan: Plan & { readonly runtime: Runtime },
   progress: Progress,
   group: WorkerGroup,
 ): Promise<TrainResult> {

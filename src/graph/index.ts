@@ -6,6 +6,7 @@ export { lower } from './lower.js'
 export * from './operators/index.js'
 export { peakBytes, tensorBytes } from './peak.js'
 export { printGraph } from './print.js'
+export { type SplitGraph, splitWords } from './split.js'
 export {
   type Attributes,
   applyAll,
@@ -20,6 +21,7 @@ export {
   parameter,
   type Sample,
   scalar,
+  type Target,
   type Tensor,
   type TensorType,
 } from './tensor.js'

@@ -36,6 +36,7 @@ export function lower(
 /** `standard` needs `RMSNormalization` (opset 23); each opset has the file version that came with it or a later one. */
 const versions = {
   onnxruntime: { opset: 18, irVersion: 10 },
+  webgpu: { opset: 18, irVersion: 10 },
   standard: { opset: 23, irVersion: 11 },
 } as const satisfies Record<Target, { opset: number; irVersion: number }>
 

@@ -59,10 +59,13 @@ export interface LowerContext {
   readonly emit: Emitter
 }
 
-export type Target = 'onnxruntime' | 'standard'
+/**
+ * Whose operators a lowering may use: ONNX Runtime's own too, those of them that its WebGPU kernels have, or ONNX's
+ * alone.
+ */
+export type Target = 'onnxruntime' | 'webgpu' | 'standard'
 
 export interface Emitter {
-  /** `onnxruntime` may use its contributed operators; `standard` is ONNX alone. */
   readonly target: Target
   /** Emits a node and returns the names of its outputs (one, unless `outputs` says more). */
   node(type: string, inputs: readonly string[], options?: NodeOptions): string[]

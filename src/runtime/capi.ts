@@ -15,6 +15,12 @@ type Call = (...values: unknown[]) => Pointer
 
 const apiVersion = 22
 
+/**
+ * Asynchronous calls run on stacks of koffi's own, by default of 128 kB: a driver that compiles a shader there needs
+ * more (SwiftShader died). What isn't touched takes no memory. To be set before the first call.
+ */
+koffi.config({ ...koffi.config(), async_stack_size: 8 * 2 ** 20 })
+
 /** Position in the table, and the arguments; each function returns a status that is null when all went well. */
 const signatures = {
   CreateEnv: [3, 'int, const char*, _Out_ void**'],
@@ -34,6 +40,10 @@ const signatures = {
   CreateIoBinding: [134, 'void*, _Out_ void**'],
   BindInput: [136, 'void*, const char*, void*'],
   BindOutput: [137, 'void*, const char*, void*'],
+  SessionOptionsAppendExecutionProvider_CUDA_V2: [204, 'void*, void*'],
+  CreateCUDAProviderOptions: [205, '_Out_ void**'],
+  UpdateCUDAProviderOptions: [206, 'void*, const char**, const char**, size_t'],
+  SessionOptionsAppendExecutionProvider: [216, 'void*, const char*, const char**, const char**, size_t'],
 } as const satisfies Record<string, readonly [number, string]>
 
 const releases = {
@@ -42,6 +52,7 @@ const releases = {
   ReleaseValue: 96,
   ReleaseSessionOptions: 100,
   ReleaseIoBinding: 135,
+  ReleaseCUDAProviderOptions: 208,
 } as const
 
 export type Api = Readonly<Record<keyof typeof signatures, (...values: unknown[]) => void>> &

@@ -1,7 +1,17 @@
 export { chooseRuntime } from './choose.js'
+export {
+  chooseDevices,
+  type Device,
+  type DeviceKind,
+  deviceKinds,
+  deviceName,
+  deviceOf,
+  presentDevices,
+} from './devices.js'
 export { type LockOutcome, lockFile } from './fileLock.js'
+export { type NeededFile, neededFiles } from './inspect.js'
 export { canMap, keepHeapSmall, mapShared, type ProcessMemory, processMemory } from './memory.js'
-export { nativeRuntime } from './native.js'
+export { nativeRuntime, nativeRuntimeOn } from './native.js'
 export { publicRuntime } from './public.js'
 export {
   type FrozenWeight,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { UserError } from '../base/index.js'
 
 /** What onnxruntime-node 1.30 carries. Run on Linux x64; the other names are read off the package and not tried. */
@@ -27,16 +27,28 @@ export function libraryName(platform: string, processor: string): string {
   )
 }
 
+/** A folder of another build of ONNX Runtime, of the same version: one with CUDA. */
+const folderVariable = 'VL_LST_ONNXRUNTIME'
+
 /**
- * Where onnxruntime-node keeps the library for this machine.
+ * Where onnxruntime-node keeps the library for this machine, or the one in the folder that `VL_LST_ONNXRUNTIME` names.
  *
- * @throws {UserError} as `libraryName`, or a package whose library is missing
+ * @throws {UserError} as `libraryName`, or a folder whose library is missing
  */
 export function findLibrary(): { readonly path: string; readonly version: string } {
   const { platform, arch } = process
   const name = libraryName(platform, arch)
   const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json')
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
+  const given = process.env[folderVariable]
+  if (given) {
+    const names = [name, `libonnxruntime.so.${version}`]
+    const path = names.map((each) => join(resolve(given), each)).find((each) => existsSync(each))
+    if (path) return { path, version }
+    throw new UserError(
+      `${folderVariable}: ${given} has neither ${names.join(' nor ')}: name the folder that has it`,
+    )
+  }
   const path = join(dirname(manifest), 'bin', 'napi-v6', platform, arch, name)
   if (!existsSync(path)) throw new UserError(`onnxruntime-node ${version} lacks ${path}: type npm ci`)
   return { path, version }

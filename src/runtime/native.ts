@@ -1,10 +1,15 @@
 /**
  * The runtime over ONNX Runtime's C interface: asynchronous runs, outputs written in place, frozen weights used where
  * the mapped file lies. One copy of them serves all sessions, threads and processes of the machine.
+ *
+ * On another device than the processor, frozen weights are copied there once a session, when they are bound. What else a
+ * run is fed with, trained parameters too, crosses before it, and its outputs cross back after it.
  */
-import { type DType, type Graph, lower } from '../graph/index.js'
+import { type DType, type Graph, lower, splitWords } from '../graph/index.js'
 import { type Api, capi, made, type Pointer, readText } from './capi.js'
+import { cpu, type Device, deviceName } from './devices.js'
 import { mapFile } from './memory.js'
+import { appendProvider, providers } from './providers.js'
 import {
   checkTensors,
   type FrozenWeight,
@@ -15,6 +20,7 @@ import {
   type SessionOptions,
   type Tensors,
 } from './session.js'
+import { SplitSession } from './split.js'
 import { arrayTypes, type HostTensor } from './tensors.js'
 import { threadShare } from './threads.js'
 
@@ -24,18 +30,74 @@ const noOptimization = 0
 
 export const nativeRuntime: Runtime = {
   name: 'C interface',
-  async createSession(graph, options = {}) {
-    const weights = frozenWeights(graph, options)
-    const api = capi()
-    const settings = made(api.CreateSessionOptions)
-    try {
-      configure(api, settings, options)
-      const session = await api.createSessionAsync(api.env, lower(graph), settings)
-      return new NativeSession(graph, session, weights, options.profilePrefix !== undefined)
-    } finally {
-      api.ReleaseSessionOptions(settings)
-    }
+  get host() {
+    return nativeRuntime
   },
+  createSession: (graph, options = {}) => openSession(graph, options, cpu),
+}
+
+/** The runtime whose sessions compute on a device; small graphs over host memory still do on the processor. */
+export function nativeRuntimeOn(device: Device): Runtime {
+  if (device.kind === 'cpu') return nativeRuntime
+  const turns = new Turns()
+  return {
+    name: `${nativeRuntime.name} on ${deviceName(device)}`,
+    host: nativeRuntime,
+    createSession: (graph, options = {}) => openSplit(graph, options, device, turns),
+  }
+}
+
+/** A session of a device, and one on the processor for what the device can't compute. */
+async function openSplit(
+  graph: Graph,
+  options: SessionOptions,
+  device: Device,
+  turns: Turns,
+): Promise<Session> {
+  const parts = splitWords(graph)
+  if (!parts) return await openSession(graph, options, device, turns)
+  const { threads } = options
+  const words = await openSession(parts.words, threads ? { threads } : {}, cpu)
+  try {
+    return new SplitSession(graph, { words, rest: await openSession(parts.rest, options, device, turns) })
+  } catch (error) {
+    words.close()
+    throw error
+  }
+}
+
+async function openSession(
+  graph: Graph,
+  options: SessionOptions,
+  device: Device,
+  turns?: Turns,
+): Promise<Session> {
+  const weights = frozenWeights(graph, options)
+  const api = capi()
+  const settings = made(api.CreateSessionOptions)
+  const create = async () => {
+    configure(api, settings, options)
+    appendProvider(api, settings, device)
+    const model = lower(graph, { target: providers[device.kind].target })
+    const session = await api.createSessionAsync(api.env, model, settings)
+    return new NativeSession(graph, session, weights, options.profilePrefix !== undefined, turns)
+  }
+  try {
+    return await (turns ? turns.take(create) : create())
+  } finally {
+    api.ReleaseSessionOptions(settings)
+  }
+}
+
+/** Sessions of one device use it one after the other: the providers don't promise that they may meet there. */
+class Turns {
+  #last: Promise<unknown> = Promise.resolve()
+
+  take<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work)
+    this.#last = result.catch(() => undefined)
+    return result
+  }
 }
 
 class NativeSession implements Session {
@@ -47,12 +109,21 @@ class NativeSession implements Session {
   readonly #weights: Pointer[]
   readonly #bound = new Map<string, HostTensor>()
   readonly #profiled: boolean
+  /** Absent on the processor, whose memory a session reads and writes where it is. */
+  readonly #turns: Turns | undefined
   readonly #runs = new RunQueue(() => this.#release())
 
-  constructor(graph: Graph, session: Pointer, weights: readonly [string, FrozenWeight][], profiled: boolean) {
+  constructor(
+    graph: Graph,
+    session: Pointer,
+    weights: readonly [string, FrozenWeight][],
+    profiled: boolean,
+    turns: Turns | undefined,
+  ) {
     this.graph = graph
     this.#session = session
     this.#profiled = profiled
+    this.#turns = turns
     const api = this.#api
     this.#binding = made(api.CreateIoBinding, this.#session)
     this.#weights = weights.map(([name, weight]) => {
@@ -65,18 +136,22 @@ class NativeSession implements Session {
   run(feeds: Tensors, fetches: Tensors = {}): Promise<Tensors> {
     return this.#runs.add(async () => {
       const outputs = checkTensors(this.graph, feeds, fetches)
-      for (const name of this.graph.inputs.keys()) this.#bind('BindInput', name, feeds[name]!)
-      for (const name of this.graph.outputs.keys()) this.#bind('BindOutput', name, outputs[name]!)
-      await this.#api.runAsync(this.#session, this.#api.runOptions, this.#binding)
-      return outputs
+      const run = async () => {
+        for (const name of this.graph.inputs.keys()) this.#bind('BindInput', name, feeds[name]!)
+        for (const name of this.graph.outputs.keys()) this.#bind('BindOutput', name, outputs[name]!)
+        await this.#api.runAsync(this.#session, this.#api.runOptions, this.#binding)
+        return outputs
+      }
+      return await (this.#turns ? this.#turns.take(run) : run())
     })
   }
 
-  /** Binds a tensor to a name, unless it is bound there already. */
+  /** Binds a tensor to a name, unless it is bound there already; to bind an input of a device copies it there. */
   #bind(function_: 'BindInput' | 'BindOutput', name: string, tensor: HostTensor): void {
     const key = `${function_} ${name}`
     const handle = handleOf(this.#api, tensor)
-    if (this.#bound.get(key) === tensor) return
+    const copied = this.#turns !== undefined && function_ === 'BindInput'
+    if (this.#bound.get(key) === tensor && !copied) return
     this.#api[function_](this.#binding, name, handle)
     this.#bound.set(key, tensor)
   }

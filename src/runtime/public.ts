@@ -23,6 +23,9 @@ import { threadShare } from './threads.js'
 
 export const publicRuntime: Runtime = {
   name: 'public interface',
+  get host() {
+    return publicRuntime
+  },
   async createSession(graph, options = {}) {
     disableTelemetry()
     const { placements, folder, staged } = place(graph, options)

@@ -77,6 +77,8 @@ export interface Session {
 /** An interface of ONNX Runtime. */
 export interface Runtime {
   readonly name: string
+  /** For small graphs over memory that others read: the same interface on the processor. */
+  readonly host: Runtime
   createSession(graph: Graph, options?: SessionOptions): Promise<Session>
 }
 

@@ -89,7 +89,7 @@ export class Trainer {
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { spec, weights, seed, threads, runtime = nativeRuntime } = options
     const built = gradientGraph(spec)
-    const context = { runtime, ...(threads ? { threads } : {}) }
+    const context = { runtime: runtime.host, ...(threads ? { threads } : {}) }
     const session = await openSession(built, weights, { ...options, runtime })
     const specs = built.parameters
       .filter(({ trained }) => trained)

@@ -12,6 +12,7 @@ const commands = [
   'merge',
   'convert',
   'verify',
+  'doctor',
 ]
 
 test('--version is the one of package.json', async () => {
@@ -44,7 +45,7 @@ test('train --help groups the options of each method under its name', async () =
 
 test('options that are not built yet are not offered', async () => {
   const { out } = await run(['train', '--help'])
-  expect(out).not.toMatch(/--(gpus|workers|device|share-devices|max-restarts)\b/)
+  expect(out).not.toMatch(/--(gpus|workers|share-devices|max-restarts)\b/)
 })
 
 test('completion prints a script, and the script is told commands and options', async () => {
@@ -59,19 +60,19 @@ describe('what no command knows is refused with the nearest name', () => {
   test.each([
     [
       ['trian'],
-      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, completion)',
+      'unknown command "trian"; the nearest is "train" (all: train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, doctor, completion)',
     ],
     [
       ['frobnicate'],
-      'unknown command "frobnicate" (all: train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, completion)',
+      'unknown command "frobnicate" (all: train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, doctor, completion)',
     ],
     [
       [],
-      'no command is given: type one of train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, completion (see --help)',
+      'no command is given: type one of train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, doctor, completion (see --help)',
     ],
     [
       ['--json'],
-      'no command is given: type one of train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, completion (see --help)',
+      'no command is given: type one of train, evaluate, predict, caption-eval, estimate, prune, merge, convert, verify, doctor, completion (see --help)',
     ],
     [
       ['train', '--batchsize', '3'],

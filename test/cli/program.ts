@@ -49,8 +49,11 @@ export function temporaryFolder(): string {
 /** One cache for all tests of a file: nothing is left in the user's own. */
 const cache = temporaryFolder()
 
-export function start(words: readonly string[], cwd: string = cache): Started {
-  const env = { ...process.env, VL_LST_CACHE: join(cache, 'cache'), NO_COLOR: '1' }
+type Environment = Readonly<Record<string, string>>
+
+/** @param over variables of its environment that differ */
+export function start(words: readonly string[], cwd: string = cache, over: Environment = {}): Started {
+  const env = { ...process.env, VL_LST_CACHE: join(cache, 'cache'), NO_COLOR: '1', ...over }
   const child = spawn(process.execPath, [program, ...words], {
     cwd,
     env,
@@ -81,8 +84,8 @@ export function start(words: readonly string[], cwd: string = cache): Started {
   return { child, ended, shown }
 }
 
-export function run(words: readonly string[], cwd?: string): Promise<Ended> {
-  return start(words, cwd).ended
+export function run(words: readonly string[], cwd?: string, over?: Environment): Promise<Ended> {
+  return start(words, cwd, over).ended
 }
 
 /** What the program would end with, found in this process: for tables of what it refuses. */

@@ -137,6 +137,7 @@ describe.each(optimizers.entries)('$name', ({ name, create }) => {
     const seen = new Set<unknown>()
     const spying: Runtime = {
       name: 'spy',
+      host: nativeRuntime,
       async createSession(graph, sessionOptions) {
         const session = await nativeRuntime.createSession(graph, sessionOptions)
         return {

@@ -1,5 +1,5 @@
 import { type Dim, productDims, type Shape } from '../dims.js'
-import { type Attributes, apply, type Operator, type Tensor } from '../tensor.js'
+import { type Attributes, apply, type Emitter, type Node, type Operator, type Tensor } from '../tensor.js'
 import { sameDType } from './broadcast.js'
 import { reshape } from './reshape.js'
 import { transpose } from './transpose.js'
@@ -67,6 +67,12 @@ export const matMulOperator: Operator = {
       const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0, alpha: { float: alpha } }
       return emit.node('FusedMatMul', [a!, b!], { attributes, domain: 'com.microsoft' })
     }
+    if (
+      emit.target === 'webgpu' &&
+      node.inputs[1]!.shape.length === 2 &&
+      isGemm(node.inputs[0]!.shape, transposeA)
+    )
+      return lowerGemm([a!, b!], node, emit)
     const [ta, tb] = [transposeA, transposeB].map((transposed, i) => {
       const rank = node.inputs[i]!.shape.length
       const perm = [...Array(rank - 2).keys(), rank - 1, rank - 2]
@@ -118,6 +124,23 @@ export const matMulOperator: Operator = {
       attributes: { transposeA: true, transposeB: true },
     },
   ],
+}
+
+/** Whether the rows of `a` can be made one matrix with a weight. */
+function isGemm(a: Shape, transposed: boolean): boolean {
+  return a.length === 2 || (!transposed && typeof a.at(-1) === 'number')
+}
+
+/** A product with a weight as it is stored, where there is no `FusedMatMul`: the leading axes become one. */
+function lowerGemm([a, b]: readonly [string, string], { inputs, outputs, attributes }: Node, emit: Emitter) {
+  const { transposeA, transposeB, alpha } = options(attributes)
+  const { shape } = inputs[0]!
+  const flat = shape.length === 2
+  const rows = flat ? a : emit.node('Reshape', [a, emit.ints([-1, shape.at(-1) as number])])[0]!
+  const product = emit.node('Gemm', [rows, b], {
+    attributes: { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0, alpha: { float: alpha } },
+  })
+  return flat ? product : emit.node('Reshape', [product[0]!, emit.sizes(outputs[0]!.shape)])
 }
 
 /** All leading axes made one: what a weight meets row by row. */

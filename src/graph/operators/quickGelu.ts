@@ -17,7 +17,7 @@ export const quickGeluOperator: Operator = {
   },
   lower({ inputs, node, emit }) {
     const { dtype } = node.outputs[0]!
-    if (emit.target === 'onnxruntime' && dtype === 'float32')
+    if (emit.target !== 'standard' && dtype === 'float32')
       return emit.node('QuickGelu', inputs, {
         attributes: { alpha: { float: slope } },
         domain: 'com.microsoft',
