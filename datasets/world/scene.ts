@@ -108,8 +108,8 @@ export interface Twin {
 const twinWeights: Readonly<Record<Attribute, number>> = {
   size: 0.15,
   pattern: 0.25,
-  colour: 0.1,
-  shape: 0.5,
+  colour: 0.15,
+  shape: 0.45,
 }
 
 export function twinOf(scene: Scene, random: Random): Twin {

@@ -90,27 +90,24 @@ function patchOf(thing, side, patches, random) {
     : all.reduce((best, patch) => (distance(patch) < distance(best) ? patch : best))
 }
 
-/** Share of the texts about a thing that leave some of its attributes out. */
-const partly = 0.6
-/** How often such a text tells each: what is easy to see less often. */
-const toldPartly = { size: 0.5, pattern: 0.5, colour: 0.35, shape: 0.7 }
-function someOf(description, random) {
+/** @param told how texts tell: `partly` share of those that leave attributes out, and how often these tell `each` */
+function someOf(description, { partly, each }, random) {
   if (random.uniform() >= partly) return description
-  const kept = Object.entries(description).filter(([name]) => random.uniform() < toldPartly[name])
+  const kept = Object.entries(description).filter(([name]) => random.uniform() < each[name])
   return kept.length > 0 ? Object.fromEntries(kept) : description
 }
 
 /**
  * Some things of a view, each a patch and a text about it.
  *
- * @param placeTold share of the texts that tell the place
+ * @param told as {@link someOf} has it, and `place`: share of the texts that tell where the thing is
  * @returns {{patch: number, text: string, fits: (region) => boolean}[]} `fits`: the text is true of that region too
  */
-export function regionsOf(things, { side, patches, count, placeTold }, random) {
+export function regionsOf(things, { side, patches, count, told }, random) {
   return [...random.permutation(things.length)].slice(0, count).map((index) => {
     const thing = things[index]
-    const description = someOf(wholeDescription(thing), random)
-    const place = random.uniform() < placeTold ? placeOf(thing) : undefined
+    const description = someOf(wholeDescription(thing), told, random)
+    const place = told.place === 1 || random.uniform() < told.place ? placeOf(thing) : undefined
     return {
       ...{ thing, patch: patchOf(thing, side, patches, random) },
       text: described(description, place, variedVoice(random)),
