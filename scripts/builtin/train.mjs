@@ -1,5 +1,5 @@
 /**
- * Makes the built-in models again: `npm run builtin -- [--only tokenizer,t5,bart,clip] [--threads N]`.
+ * Makes the built-in models again: `npm run builtin -- [--only tokenizer,t5,bart,clip-places,clip-shapes] [--threads N]`.
  *
  * A tokenizer, a small T5 (span corruption), a small BART (text infilling) and a small CLIP (contrastive), trained by
  * this toolkit on drawn scenes alone; about an hour on two cores. Writes `builtin/` and its log.
