@@ -1,5 +1,6 @@
 /** How the text of an option becomes a value. What the value may be is its field's own schema's business. */
 import { z } from 'zod'
+import { deviceKinds } from '../runtime/index.js'
 import { readNumber } from './numbers.js'
 
 export interface Kind {
@@ -46,6 +47,8 @@ export const kinds = {
   fromZero: number('a number from 0'),
   share: number('a number from 0 to 1'),
   belowOne: number('a number from 0 to below 1'),
+  /** No word means null. */
+  device: { read: (text) => text, wants: () => `one of ${deviceKinds.join(', ')}` },
   devices: {
     read: (text) => (text === 'none' ? null : text.split(',').map(numberInList)),
     wants: () => 'device numbers from 0, such as 0,1, or none',

@@ -1,20 +1,43 @@
 /** Commands that mpirun or srun started several times: the processes work together as one program. */
-import { availableParallelism, cpus, hostname } from 'node:os'
+import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
-import { UserError } from '../base/index.js'
-import { joinMpi, mpiLaunch, soloGroup, type WorkerGroup } from '../training/index.js'
+import { kebab, UserError } from '../base/index.js'
+import { joinMpi, mpiLaunch, type PartialConfig, soloGroup, type WorkerGroup } from '../training/index.js'
 import { describeError, exitCodes, Interrupted } from './errors.js'
 import type { Typed } from './given.js'
+import type { Place } from './settings.js'
 import type { Streams } from './streams.js'
 
 /** What goes wrong in all processes alike is told by the first, which ends the others within this time. */
 const precedenceMs = 2000
 
-/** Options of a run on one machine, where vl-lst itself starts the workers. */
-const onOneMachine: Readonly<Record<string, string>> = {
-  workers: 'mpirun or srun started the workers, a process each: leave it out',
-  gpus: 'mpirun or srun started the workers, a process each: leave it out, and choose with --device',
-  'max-restarts': 'mpirun or srun ends a run whose worker died: leave it out, and go on with --resume',
+/** Settings of a run on one machine, where vl-lst itself starts the workers: that nothing is asked for, or why not here. */
+const onOneMachine = {
+  workers: { unasked: 1, why: 'mpirun or srun started the workers, a process each: leave it out' },
+  gpus: {
+    unasked: null,
+    why: 'mpirun or srun started the workers, a process each: leave it out, and choose with --device',
+  },
+  maxRestarts: {
+    unasked: 0,
+    why: 'mpirun or srun ends a run whose worker died: leave it out, and go on with --resume',
+  },
+} as const
+
+type OneMachine = keyof typeof onOneMachine
+
+const rows = Object.entries(onOneMachine) as [OneMachine, (typeof onOneMachine)[OneMachine]][]
+
+/** Among workers that a launcher started: what a run had that goes on from one machine is no longer meant. */
+export const withoutOneMachine: PartialConfig = Object.fromEntries(
+  rows.map(([field, { unasked }]) => [field, unasked]),
+)
+
+/** @throws {UserError} a file or the command line asks for what is for one machine */
+export function refuseOneMachine(said: PartialConfig, place: Place): void {
+  for (const [field, { unasked, why }] of rows)
+    if (said[field] !== undefined && said[field] !== unasked)
+      throw new UserError(`${place.name(kebab(field))} is for one machine, and ${why}`)
 }
 
 /**
@@ -35,7 +58,6 @@ export async function withMpi(
   const group = joinMpi(launch, process.env)
   let tell: () => void
   try {
-    refuseOptions(typed)
     tell = await command(group)
     group.close()
   } catch (error) {
@@ -50,19 +72,6 @@ export async function withMpi(
     if (group.rank === 0 || !(error instanceof Interrupted)) throw error
     process.exitCode = exitCodes.interrupted
   }
-}
-
-/** Threads of this process, where several may share a machine. */
-export async function threadsOf(group: WorkerGroup): Promise<number> {
-  const hosts = await group.exchange(hostname())
-  const here = hosts.filter((host) => host === hostname()).length
-  // Where the launcher gave each process cores of its own, they are fewer than the machine's share.
-  return Math.max(1, Math.min(availableParallelism(), Math.floor(cpus().length / here)))
-}
-
-function refuseOptions(typed: Typed): void {
-  for (const [option, why] of Object.entries(onOneMachine))
-    if (typed[option] !== undefined) throw new UserError(`--${option} is for one machine, and ${why}`)
 }
 
 /** Where the line comes from, but for the first process. */

@@ -3,7 +3,6 @@ import type { Argv, CommandModule, Options } from 'yargs'
 import { UserError } from '../base/index.js'
 import { cacheFolder } from '../files/index.js'
 import { methods } from '../methods/index.js'
-import type { Runtime } from '../runtime/index.js'
 import { tasks } from '../tasks/index.js'
 import {
   LostWorker,
@@ -15,13 +14,12 @@ import {
   type WorkerGroup,
 } from '../training/index.js'
 import { printConfig, readConfigFile } from './configFile.js'
-import { deviceOption, runtimeOf } from './device.js'
 import { exitCodes, Interrupted, StoppedRun } from './errors.js'
 import { shellCommand } from './format.js'
 import { lastOf, type Typed } from './given.js'
 import { type GlobalOption, globalOptions } from './globals.js'
 import { interruptible } from './interrupt.js'
-import { threadsOf, withMpi } from './mpi.js'
+import { refuseOneMachine, withMpi, withoutOneMachine } from './mpi.js'
 import { type Progress, progressOf, silentProgress } from './progress.js'
 import { commandLine, fileAt, settingsLayer } from './settings.js'
 import { onReaderLeft, type Streams, standardStreams } from './streams.js'
@@ -77,7 +75,7 @@ function addOptions(program: Argv): Argv {
     if (owners.length > 0) program.option(row.name, yargsOption(row, `Method ${owners.join(', ')}:`))
   }
   for (const [command, about] of examples) program.example(command, about)
-  return program.options({ ...ownOptions, device: { ...deviceOption.device, group: runGroup } })
+  return program.options(ownOptions)
 }
 
 interface Plan {
@@ -89,15 +87,14 @@ interface Plan {
 
 async function runTrain(given: Typed, streams: Streams): Promise<void> {
   await withMpi(given, streams, async (group) => {
-    const plan = planOf(given)
+    const plan = planOf(given, { isAlone: group.size === 1 })
     const isFirst = group.rank === 0
     if (given['print-config']) {
       const text = printConfig(plan.config, { json: given.json === true })
       return () => void (isFirst && streams.out.write(text))
     }
     const progress = isFirst ? progressOf(given, streams) : silentProgress()
-    const runtime = runtimeOf(given, (text) => progress.report({ kind: 'note', text }))
-    const result = await trainUntilInterrupted({ ...plan, runtime }, progress, group)
+    const result = await trainUntilInterrupted(plan, progress, group)
     return () => tell(result, plan, progress)
   })
 }
@@ -114,8 +111,12 @@ function tell(result: TrainResult, { config }: Plan, progress: Progress): void {
   process.exitCode = exitCodes.done
 }
 
-/** The settings of file and command line, merged, and where the run is. */
-function planOf(given: Typed): Plan {
+/**
+ * The settings of file and command line, merged, and where the run is.
+ *
+ * @param isAlone whether no launcher started several of this process
+ */
+function planOf(given: Typed, { isAlone }: { readonly isAlone: boolean }): Plan {
   const path = optionalText(given, 'config')
   const file = path === undefined ? {} : readConfigFile(path)
   const resume = given.resume === undefined ? undefined : given.resume === '' || String(given.resume)
@@ -124,12 +125,14 @@ function planOf(given: Typed): Plan {
     throw new UserError('--output names a new run and --resume an old one: leave one of them out')
   }
   const method = methodOf(given, file, resume)
-  const layers = [
-    ...(path === undefined ? [] : [settingsLayer(file, fileAt(path), method)]),
-    settingsLayer(given, commandLine, method),
-  ]
+  const said = [...(path === undefined ? [] : [[file, fileAt(path)] as const]), [given, commandLine] as const]
+  const layers = said.map(([values, place]) => {
+    const layer = settingsLayer(values, place, method)
+    if (!isAlone) refuseOneMachine(layer, place)
+    return layer
+  })
   return {
-    config: resolveConfig(layers, resume),
+    config: resolveConfig(isAlone ? layers : [...layers, withoutOneMachine], resume),
     ...(output === undefined ? {} : { output }),
     ...(resume === undefined ? {} : { resume }),
     cache: cacheFolder(optionalText(given, 'cache') ?? optionalText(file, 'cache', path)),
@@ -151,7 +154,7 @@ function optionalText(values: Typed, name: GlobalOption | 'output', file?: strin
 }
 
 async function trainUntilInterrupted(
-  plan: Plan & { readonly runtime: Runtime },
+  plan: Plan,
   progress: Progress,
   group: WorkerGroup,
 ): Promise<TrainResult> {
@@ -160,19 +163,15 @@ async function trainUntilInterrupted(
   let stepped = false
   try {
     const { config, ...where } = plan
-    const threads = config.threads ?? (group.size > 1 ? await threadsOf(group) : null)
-    return await train(
-      { ...config, threads },
-      {
-        ...{ ...where, group },
-        command: shellCommand(['vl-lst', ...process.argv.slice(2)]),
-        report: (event) => {
-          stepped ||= event.kind === 'step'
-          progress.report(event)
-        },
-        signal: interruption.signal,
+    return await train(config, {
+      ...{ ...where, group },
+      command: shellCommand(['vl-lst', ...process.argv.slice(2)]),
+      report: (event) => {
+        stepped ||= event.kind === 'step'
+        progress.report(event)
       },
-    )
+      signal: interruption.signal,
+    })
   } catch (error) {
     if (interruption.signal.aborted && error === interruption.signal.reason)
       throw new Interrupted('interrupted before the first step: nothing was saved')

@@ -6,6 +6,7 @@ import { kebab } from '../base/index.js'
 import { methods } from '../methods/index.js'
 import { tasks } from '../tasks/index.js'
 import { optimizers, schedules, sideInits, type TrainConfig } from '../training/index.js'
+import { deviceOption } from './device.js'
 import { type Kind, kinds } from './kinds.js'
 
 export interface Row {
@@ -115,8 +116,13 @@ export const configRows: Readonly<Record<OptionField, ConfigRow>> = {
   evalEvery: { group: saving, kind: kinds.steps, describe: 'score the validation split after so many steps' },
   saveEvery: { group: saving, kind: kinds.steps, describe: 'write a checkpoint after so many steps' },
   keep: { group: saving, kind: kinds.whole, describe: 'checkpoints to keep besides the best one' },
-  workers: { group: workers, kind: kinds.whole, describe: 'processes that train together on the CPU' },
-  gpus: { group: workers, kind: kinds.devices, describe: 'one worker a device: 0,1' },
+  device: { group: workers, kind: kinds.device, describe: deviceOption.device.describe },
+  workers: { group: workers, kind: kinds.whole, describe: 'processes that train together' },
+  gpus: {
+    group: workers,
+    kind: kinds.devices,
+    describe: 'one worker a device: 0,1; without --device those of CUDA, else of WebGPU',
+  },
   shareDevices: {
     group: workers,
     kind: kinds.flag,

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { nearest, UserError } from '../base/index.js'
 import { methods } from '../methods/index.js'
+import { deviceKinds } from '../runtime/index.js'
 import { tasks } from '../tasks/index.js'
 import { optimizers } from './optimizers/index.js'
 import { schedules } from './schedule.js'
@@ -53,9 +54,11 @@ export const configSchema = z.strictObject({
   seed: z.int().nonnegative(),
   /** Of each worker; null: the cores of this machine, shared among the workers. */
   threads: z.int().positive().nullable(),
-  /** Processes that train together on the CPU. */
+  /** What computes; null: the processor, or with `gpus` what is here. */
+  device: z.enum(deviceKinds).nullable(),
+  /** Processes that train together. */
   workers: z.int().positive(),
-  /** Devices that train together, a process each. */
+  /** Numbers of devices that train together, a process each. */
   gpus: z.array(z.int().nonnegative()).min(1).nullable(),
   /** Whether several of them may be one physical device. */
   shareDevices: z.boolean(),
@@ -76,7 +79,8 @@ export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig
   for (const layer of over) {
     if (layer.warmupRatio !== undefined) merged.warmupSteps = null
     if (layer.gpus) merged.workers = 1
-    else if (layer.workers !== undefined) merged.gpus = null
+    else if (layer.workers !== undefined || layer.device === 'cpu') merged.gpus = null
+    if (layer.gpus && merged.device === 'cpu') merged.device = null
     for (const [name, value] of Object.entries(layer)) if (value !== undefined) merged[name] = value
   }
   merged.methodOptions = Object.assign({}, ...[preset, ...over].map(({ methodOptions }) => methodOptions))

@@ -41,6 +41,7 @@ const vision: TrainConfig = {
   keep: 2,
   seed: 9595,
   threads: null,
+  device: null,
   workers: 1,
   gpus: null,
   shareDevices: false,

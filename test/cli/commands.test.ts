@@ -43,11 +43,6 @@ test('train --help groups the options of each method under its name', async () =
   expect(out).toMatch(/Method lora:\n {2}--rank /)
 })
 
-test('options that are not built yet are not offered', async () => {
-  const { out } = await run(['train', '--help'])
-  expect(out).not.toMatch(/--(gpus|workers|share-devices|max-restarts)\b/)
-})
-
 test('completion prints a script, and the script is told commands and options', async () => {
   const script = await run(['completion'])
   expect(script.code).toBe(0)
@@ -83,7 +78,6 @@ describe('what no command knows is refused with the nearest name', () => {
       'unknown option --tapnorm; the nearest is --tap-norm (vl-lst train --help lists all of them)',
     ],
     [['train', '-b', '3'], 'unknown option -b (vl-lst train --help lists all of them)'],
-    [['train', '--gpus', '0'], /^unknown option --gpus\b/],
     [['train', 'vqa'], 'train takes no "vqa": leave it out, or give it to an option (--help)'],
     [
       ['verify', 'x', '--dumb', 'y'],

@@ -173,7 +173,7 @@ test.each([
   [['--workers', '0'], '--workers 0: give a whole number from 1'],
   [
     ['--workers', '2', '--gpus', '0,1'],
-    '--workers 2 is for the CPU, and --gpus has one worker a device: leave one of them out',
+    '--workers 2 and --gpus 0,1: there is one worker a device: leave one of them out',
   ],
   [['--gpus', '0,1,0'], '--gpus 0,1,0 names device 0 twice: name each once, or add --share-devices'],
   [['--gpus', 'one'], '--gpus one: give device numbers from 0, such as 0,1, or none'],

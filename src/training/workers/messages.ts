@@ -1,7 +1,7 @@
 /** What a parent and its workers say to one another. */
+import type { Device } from '../../runtime/index.js'
 import type { TrainConfig } from '../config.js'
 import type { TrainEvent, TrainResult } from '../events.js'
-import type { WorkerDevice } from './devices.js'
 import type { ToldError } from './toldError.js'
 
 /** What a worker is told first. */
@@ -9,7 +9,7 @@ export interface Orders {
   readonly kind: 'train'
   readonly rank: number
   readonly size: number
-  readonly device: WorkerDevice
+  readonly device: Device
   /** How many descriptors of what they share it inherits. */
   readonly shared: number
   /** Where the configuration names no number of threads. */

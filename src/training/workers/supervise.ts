@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { UserError } from '../../base/index.js'
-import { chooseRuntime } from '../../runtime/index.js'
+import { chooseRuntime, type Device, limitThreads, type Runtime } from '../../runtime/index.js'
 import { loadLastCheckpoint } from '../checkpoint.js'
 import type { TrainConfig } from '../config.js'
 import { openData } from '../data.js'
@@ -16,8 +16,10 @@ import { defaultRunFolder, emptyRunFolder, findRun, type RunFolder, refuseFolder
 import { openSideInit } from '../sideInit/index.js'
 import { Crew } from './crew.js'
 import { devicesOf } from './devices.js'
+import type { WorkerGroup } from './group.js'
 import type { FromWorker, Orders, ToWorker } from './messages.js'
 import { createSharedFile } from './sharedFile.js'
+import { neighboursIn, threadShareOf } from './together.js'
 import { errorTold } from './toldError.js'
 import { Watch } from './watch.js'
 
@@ -27,18 +29,37 @@ export class LostWorker extends UserError {
 }
 
 /**
- * Trains in this process, or in one of its own for each device where there are several and it is not one of a group itself.
+ * Trains in this process where it is one of a group or there is one device, else in a process for each device.
  *
  * @throws {UserError} as {@link trainHere}
  * @throws {LostWorker} more often than the configuration allows
  */
 export async function train(config: TrainConfig, options: TrainOptions): Promise<TrainResult> {
-  const isOneOfGroup = (options.group?.size ?? 1) > 1
-  if (config.gpus)
-    throw new UserError(`--gpus ${config.gpus}: only the CPU computes yet: use --workers instead`)
-  return isOneOfGroup || devicesOf(config).length === 1
-    ? await trainHere(config, options)
-    : await superviseWorkers(config, options)
+  if (options.group && options.group.size > 1) return await trainAmong(options.group, config, options)
+  const devices = devicesOf(config)
+  return devices.length === 1
+    ? await trainOn(devices[0]!, config, options)
+    : await superviseWorkers(config, devices, options)
+}
+
+/** Workers that a launcher started: those of one machine share its cores, and take its devices in turn. */
+async function trainAmong(
+  group: WorkerGroup,
+  config: TrainConfig,
+  options: TrainOptions,
+): Promise<TrainResult> {
+  const neighbours = await neighboursIn(group)
+  limitThreads(threadShareOf(neighbours))
+  const devices = devicesOf({ ...config, gpus: null, workers: neighbours.count })
+  return await trainOn(devices[neighbours.index]!, config, options)
+}
+
+async function trainOn(device: Device, config: TrainConfig, options: TrainOptions): Promise<TrainResult> {
+  return await trainHere(config, { ...options, runtime: runtimeOn(device, options) })
+}
+
+function runtimeOn(device: Device, { runtime, report }: TrainOptions): Runtime {
+  return runtime ?? chooseRuntime((text) => report({ kind: 'note', text }), device)
 }
 
 /** The module of a worker process. */
@@ -47,16 +68,20 @@ const entry = fileURLToPath(new URL('worker.js', import.meta.url))
 /** A new run's folder by its path, or a run to go on with. */
 type Place = { readonly output: string } | { readonly resume: string }
 
-async function superviseWorkers(config: TrainConfig, options: TrainOptions): Promise<TrainResult> {
+async function superviseWorkers(
+  config: TrainConfig,
+  devices: readonly Device[],
+  options: TrainOptions,
+): Promise<TrainResult> {
   const once = noteOnce(options)
   let place: Place =
     options.resume === undefined
       ? { output: options.output ?? defaultRunFolder(config, new Date()) }
       : { resume: findRun(options.resume).path }
-  await check(config, place, once)
+  await check(config, devices, place, once)
   for (let left = config.maxRestarts; ; left--) {
     try {
-      return await runWorkers(config, place, once)
+      return await runWorkers(config, devices, place, once)
     } catch (error) {
       if (error instanceof UserError && !(error instanceof LostWorker)) throw error
       if (options.signal.aborted && error === options.signal.reason) throw error
@@ -88,15 +113,20 @@ function noteOnce(options: TrainOptions): TrainOptions {
  * Everything that can be found wrong before a worker is started; what is made once for all later runs is in the cache
  * then.
  */
-async function check(config: TrainConfig, place: Place, options: TrainOptions): Promise<void> {
+async function check(
+  config: TrainConfig,
+  devices: readonly Device[],
+  place: Place,
+  options: TrainOptions,
+): Promise<void> {
   if ('output' in place) refuseFolder(place.output)
   const onNote = (text: string) => options.report({ kind: 'note', text })
-  const runtime = options.runtime ?? chooseRuntime(onNote)
+  const runtime = runtimeOn(devices[0]!, options)
   const prepared = prepare(config, { cache: options.cache, runtime, onNote })
   if ('output' in place) await openSideInit(config, prepared.spec, { ...options, runtime })
   await openData(config, prepared, options)
   const [cores, threads] = [availableParallelism(), config.threads ?? 0]
-  if (threads <= cores && threads * devicesOf(config).length > cores)
+  if (threads <= cores && threads * devices.length > cores)
     onNote(
       `--threads ${threads} is for each worker, and there are ${cores} cores: steps wait for one another`,
     )
@@ -127,11 +157,11 @@ function lost({ message }: LostWorker, saved: ReturnType<typeof savedState>): Lo
 /** One attempt: all workers from their start to their end. */
 async function runWorkers(
   config: TrainConfig,
+  devices: readonly Device[],
   place: Place,
   { signal, report, cache, command }: TrainOptions,
 ): Promise<TrainResult> {
   signal.throwIfAborted()
-  const devices = devicesOf(config)
   const shared = createSharedFile(devices.length)
   if (shared.note !== undefined) report({ kind: 'note', text: shared.note })
   const size = devices.length

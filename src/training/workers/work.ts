@@ -8,15 +8,15 @@ import { joinSharedGroup } from './sharedMemory.js'
 
 /** @param context rank 0 alone reports */
 export async function work(
-  { rank, size, shared, threads, config, options }: Orders,
+  { rank, size, device, shared, threads, config, options }: Orders,
   { signal, report }: Pick<TrainOptions, 'signal' | 'report'>,
 ): Promise<TrainResult> {
   limitThreads(threads)
   const told: TrainOptions['report'] = rank === 0 ? report : () => {}
   const onNote = (text: string) => told({ kind: 'note', text })
-  const runtime = chooseRuntime(onNote)
+  const runtime = chooseRuntime(onNote, device)
   const group = joinSharedGroup({
-    ...{ fds: inheritedFds(shared), rank, size, runtime, onNote },
+    ...{ fds: inheritedFds(shared), rank, size, runtime: runtime.host, onNote },
     threads: config.threads ?? threads,
   })
   return await train(config, { ...options, ...{ group, runtime, signal, report: told } })
