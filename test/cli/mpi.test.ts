@@ -1,5 +1,5 @@
 /** `vl-lst train` under mpirun. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { dist, mpiKinds, startMpi, withoutMpi } from '../support/mpi.js'
@@ -40,6 +40,36 @@ describe.skipIf(withoutMpi).each(mpiKinds)('under the mpirun of %s', (kind) => {
     expect(readdirSync(join(folder, `two-${kind}`)).sort()).toEqual(
       ['best', 'checkpoints', 'config.yaml', 'last', 'metrics.jsonl', 'predictions', 'report.md'].sort(),
     )
+  })
+
+  test('the share of the cores is no setting of the run, and workers of its own are none of a group', async () => {
+    const output = `alone-${kind}`
+    const file = join(folder, `${output}.yaml`)
+    writeFileSync(file, 'workers: 1\ngpus: null\nmax-restarts: 0\n') // as the config.yaml of a run has them
+    const first = [main, ...train(output, '--max-steps', '2', '--config', file)]
+    const { code, err } = await startMpi(kind, 2, first, { cwd: folder }).ended
+    expect(code, err).toBe(0)
+    const path = join(folder, output, 'config.yaml')
+    const settings = readFileSync(path, 'utf8')
+    expect(settings).toMatch(/^threads: null$/m)
+    writeFileSync(path, settings.replace('workers: 1', 'workers: 4').replace('restarts: 0', 'restarts: 2'))
+    const again = [main, 'train', '--resume', output, '--max-steps', '4']
+    const resumed = await startMpi(kind, 2, again, { cwd: folder }).ended
+    expect(resumed.code, resumed.err).toBe(0)
+    expect(losses(output)).toHaveLength(4)
+  })
+
+  test.each([
+    ['workers: 2', /"workers" is for one machine, and mpirun/],
+    ['gpus: [0]', /"gpus" is for one machine, and mpirun .* choose with --device/],
+    ['max-restarts: 1', /"max-restarts" is for one machine, and mpirun .* go on with --resume/],
+  ])('a file’s %s is refused in one line', async (text, line) => {
+    const file = join(folder, 'own.yaml')
+    writeFileSync(file, `${text}\n`)
+    const words = [main, ...train('never', ...ten, '--config', file)]
+    const { code, err } = await startMpi(kind, 2, words, { cwd: folder }).ended
+    expect(code).toBe(2)
+    expect(err.match(/^vl-lst: .*/gm), err).toEqual([expect.stringMatching(line)])
   })
 
   test.each([

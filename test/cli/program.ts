@@ -51,13 +51,20 @@ const cache = temporaryFolder()
 
 type Environment = Readonly<Record<string, string>>
 
+type StartOptions = readonly [cwd?: string, over?: Environment, timeout?: number]
+
 /** @param over variables of its environment that differ */
-export function start(words: readonly string[], cwd: string = cache, over: Environment = {}): Started {
+export function start(
+  words: readonly string[],
+  cwd: string = cache,
+  over: Environment = {},
+  timeout: number = longestMs,
+): Started {
   const env = { ...process.env, VL_LST_CACHE: join(cache, 'cache'), NO_COLOR: '1', ...over }
   const child = spawn(process.execPath, [program, ...words], {
     cwd,
     env,
-    timeout: longestMs,
+    timeout,
     killSignal: 'SIGKILL',
   })
   let [out, err] = ['', '']
@@ -84,8 +91,8 @@ export function start(words: readonly string[], cwd: string = cache, over: Envir
   return { child, ended, shown }
 }
 
-export function run(words: readonly string[], cwd?: string, over?: Environment): Promise<Ended> {
-  return start(words, cwd, over).ended
+export function run(words: readonly string[], ...where: StartOptions): Promise<Ended> {
+  return start(words, ...where).ended
 }
 
 /** What the program would end with, found in this process: for tables of what it refuses. */
