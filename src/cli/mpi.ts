@@ -9,7 +9,9 @@ import type { Place } from './settings.js'
 import type { Streams } from './streams.js'
 
 /** What goes wrong in all processes alike is told by the first, which ends the others within this time. */
-const precedenceMs = 2000
+const precedenceMs = 4000
+/** The launcher reads what a process wrote within this time; MPICH's drops what it hasn't read when all end. */
+const forwardingMs = 1000
 
 /** Settings of a run on one machine, where vl-lst itself starts the workers: that nothing is asked for, or why not here. */
 const onOneMachine = {
@@ -64,6 +66,7 @@ export async function withMpi(
     if (group.rank > 0) await wait(precedenceMs)
     const { text, exitCode } = describeError(error, { debug: typed.debug === true })
     await new Promise((written) => err.write(named(text, group), written))
+    await wait(forwardingMs)
     return group.abort(exitCode)
   }
   try {
