@@ -15,7 +15,8 @@ import './build.mjs'
 const built = new URL('../dist/src/', import.meta.url)
 const load = (file) => import(new URL(file, built))
 const { int64, nativeRuntime } = await load('runtime/index.js')
-const { cacheFolder, overlay, writeSafetensors } = await load('weights/index.js')
+const { cacheFolder } = await load('files/index.js')
+const { overlay, writeSafetensors } = await load('weights/index.js')
 const { decodeGraph, encodeGraph, openSession } = await load('training/index.js')
 const { openSavedRun } = await load('training/trainedRun.js')
 

@@ -18,7 +18,7 @@ const built = new URL('../dist/src/', import.meta.url)
 const load = (file) => import(new URL(file, built))
 const { nativeRuntime } = await load('runtime/index.js')
 const { createSharedFile, joinSharedGroup, resolveConfig, train } = await load('training/index.js')
-const { cacheFolder } = await load('weights/index.js')
+const { cacheFolder } = await load('files/index.js')
 
 const text = (value) => ({ type: 'string', default: value })
 const { values } = parseArgs({
