@@ -68,6 +68,7 @@ export const rounds = {
 }
 
 const learningRate = 7e-4
+
 /** @param log is told of every fiftieth step */
 export async function trainClip({ folder, round, pairs, seed, threads, log }) {
   const { steps, told, goesOn } = rounds[round]

@@ -5,7 +5,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Argv, CommandModule } from 'yargs'
 import { humanBytes } from '../base/index.js'
-import { type NeededFile, neededFiles, presentDevices } from '../runtime/index.js'
+import { memoryFolder, type NeededFile, neededFiles, presentDevices } from '../runtime/index.js'
 import { cacheOf, type Typed } from './given.js'
 import { advice } from './mend.js'
 import { type Streams, standardStreams } from './streams.js'
@@ -62,7 +62,7 @@ function diagnose(cache: string): Diagnosis {
     processor,
     cores: availableParallelism(),
     memory: { total: totalmem(), free: freemem() },
-    sharedMemory: existsSync('/dev/shm') ? spaceOf('/dev/shm') : null,
+    sharedMemory: existsSync(memoryFolder) ? spaceOf(memoryFolder) : null,
     cache: spaceOf(cache),
     devices: [{ device: 'cpu', name: processor }, ...devices],
     obstacles,

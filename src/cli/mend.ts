@@ -62,8 +62,8 @@ const remedies: readonly Remedy[] = [
   },
   {
     applies: ({ sharedMemory }) => sharedMemory !== null && sharedMemory.free < leastSharedMemory,
-    line: () =>
-      `workers: /dev/shm has less than ${humanBytes(leastSharedMemory)}: mount -o remount,size=1G /dev/shm (Docker: --shm-size 1g)`,
+    line: ({ sharedMemory }) =>
+      `workers: ${sharedMemory!.folder} has less than ${humanBytes(leastSharedMemory)}: mount -o remount,size=1G ${sharedMemory!.folder} (Docker: --shm-size 1g)`,
   },
   {
     applies: ({ cache }) => cache.free < leastCache,

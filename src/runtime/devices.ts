@@ -30,13 +30,6 @@ export function deviceName({ kind, index }: Device): string {
   return kind === 'cpu' ? kind : `${kind}:${index}`
 }
 
-/** The device of a {@link deviceName}; without a number the first. @throws {UserError} another text */
-export function deviceOf(name: string): Device {
-  const [, kind, index = '0'] = /^(cpu|cuda|webgpu)(?::(\d+))?$/.exec(name) ?? []
-  if (kind === undefined) throw new UserError(`no device is named "${name}": take cpu, cuda:N or webgpu:N`)
-  return { kind: kind as DeviceKind, index: Number(index) }
-}
-
 /** What was asked for; nothing: one worker on the processor. */
 export interface Wanted {
   readonly device?: DeviceKind

@@ -5,12 +5,19 @@ export {
   type DeviceKind,
   deviceKinds,
   deviceName,
-  deviceOf,
   presentDevices,
 } from './devices.js'
 export { type LockOutcome, lockFile } from './fileLock.js'
 export { type NeededFile, neededFiles } from './inspect.js'
-export { canMap, keepHeapSmall, mapShared, type ProcessMemory, processMemory } from './memory.js'
+export {
+  canMap,
+  keepHeapSmall,
+  mapShared,
+  memoryFolder,
+  type ProcessMemory,
+  processMemory,
+} from './memory.js'
+export { mpiFiles } from './mpiFiles.js'
 export { nativeRuntime, nativeRuntimeOn } from './native.js'
 export { publicRuntime } from './public.js'
 export {

@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { cudaLibraries } from './cuda.js'
 import { findLibrary } from './library.js'
+import { mpiFiles } from './mpiFiles.js'
 import { openShared } from './shared.js'
 import { vulkanLoader } from './webgpu.js'
 
@@ -13,9 +14,6 @@ export interface NeededFile {
   readonly name: string
   readonly found: boolean
 }
-
-/** Open MPI's library, and MPICH's. Debian: libopenmpi3, libmpich12. */
-const mpiLibraries = ['libmpi.so.40', 'libmpi.so.12', 'libmpich.so.12'] as const
 
 /** Every file, found or not. One of MPI's is enough; without it training stays on one machine. */
 export function neededFiles(): readonly NeededFile[] {
@@ -31,9 +29,14 @@ export function neededFiles(): readonly NeededFile[] {
     ...cudaLibraries().map((file) => ({ for: 'cuda' as const, ...file })),
     system('webgpu', vulkanLoader),
     ...vulkanDrivers(),
-    ...mpiLibraries.map((name) => system('mpi', name)),
+    ...Object.values(mpiFiles).flatMap((names) =>
+      names.filter(isInstalled).map((name) => system('mpi', name)),
+    ),
   ]
 }
+
+/** What a package for running programs brings; names without a number are those for building them. */
+const isInstalled = (name: string) => /\.so\.\d+$/.test(name)
 
 /** The drivers that Vulkan's loader is told of, by the files that tell it. */
 function vulkanDrivers(): readonly NeededFile[] {

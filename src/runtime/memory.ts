@@ -38,6 +38,9 @@ export interface MappedFile {
 const [protectRead, protectWrite] = [1, 2]
 const shared = 1
 
+/** Where Linux has files in memory. */
+export const memoryFolder = '/dev/shm'
+
 /** False on Windows: its own way of mapping is not written, since it could not be tried. */
 export const canMap = process.platform !== 'win32'
 

@@ -62,10 +62,12 @@ export interface TrainOptions {
 }
 
 /**
+ * Trains in this process.
+ *
  * @throws {UserError} bad data, weights or settings, or a run folder that another run holds, before the first step; a
  *   disk or a loss that turned bad after it
  */
-export async function train(config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
+export async function trainHere(config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
   return await withRunLock((lock) => trainHolding(lock, config, given))
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { UserError } from '../../src/base/index.js'
 import type { Machine, Presence, Wanted } from '../../src/runtime/devices.js'
 import { neededLibraries } from '../../src/runtime/elf.js'
-import { chooseDevices, deviceName, deviceOf } from '../../src/runtime/index.js'
+import { chooseDevices, deviceName } from '../../src/runtime/index.js'
 import { findLibrary } from '../../src/runtime/library.js'
 
 const none = (obstacle: string): Presence => ({ devices: [], obstacle })
@@ -65,11 +65,10 @@ describe('what is refused, in one line', () => {
   })
 })
 
-test('a name is read as it is written', () => {
-  for (const name of ['cpu', 'cuda:0', 'cuda:12', 'webgpu:0']) expect(deviceName(deviceOf(name))).toBe(name)
-  expect(() => deviceOf('gpu:0')).toThrow(
-    new UserError('no device is named "gpu:0": take cpu, cuda:N or webgpu:N'),
-  )
+test('devices are named by kind and number, the processor by its kind', () => {
+  const named = [deviceName({ kind: 'cpu', index: 0 }), deviceName({ kind: 'cuda', index: 0 })]
+  const others = [deviceName({ kind: 'cuda', index: 12 }), deviceName({ kind: 'webgpu', index: 0 })]
+  expect([...named, ...others]).toEqual(['cpu', 'cuda:0', 'cuda:12', 'webgpu:0'])
 })
 
 test.runIf(process.platform === 'linux')('a library tells which libraries it asks for', () => {

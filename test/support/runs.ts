@@ -8,6 +8,7 @@ import type { TrainEvent, TrainResult } from '../../src/training/events.js'
 import { resolveConfig, train } from '../../src/training/index.js'
 import { inGroup } from './group.js'
 import { writeTinyT5 } from './t5.js'
+import { digest } from './weights.js'
 
 const colours = ['red', 'green', 'blue', 'black']
 
@@ -213,6 +214,19 @@ export function metricsOf(run: string): Record<string, unknown>[] {
     return { step, epoch, loss, learningRate, gradientNorm }
   })
 }
+
+/** Five steps over four an epoch with dropout, a checkpoint a step. */
+export const five = { maxSteps: 5, saveEvery: 1, keep: 9, dropout: 0.1 } as const
+const lastOfFive: readonly string[] = ['adapter_model.safetensors', 'optimizer.safetensors'].map((file) =>
+  join('checkpoints', 'step-000005', file),
+)
+
+export const digestsOf = (run: string, files: readonly string[] = lastOfFive): string[] =>
+  files.map((file) => digest(readFileSync(join(run, file))))
+
+/** What a run said. */
+export const notes = (events: readonly TrainEvent[]): string[] =>
+  events.flatMap((event) => (event.kind === 'note' ? [event.text] : []))
 
 export function checkpointsOf(run: string): string[] {
   return readdirSync(join(run, 'checkpoints')).sort()

@@ -15,7 +15,10 @@ import { UserError } from '../../src/base/index.js'
 import type { TrainEvent } from '../../src/training/events.js'
 import {
   checkpointsOf,
+  digestsOf,
+  five,
   metricsOf,
+  notes,
   type RunOptions,
   runTraining,
   type World,
@@ -23,7 +26,7 @@ import {
   writeWorld,
 } from '../support/runs.js'
 import { smallDisk } from '../support/smallDisk.js'
-import { digest, folderOfFile } from '../support/weights.js'
+import { folderOfFile } from '../support/weights.js'
 
 const folder = folderOfFile()
 let world: World
@@ -31,18 +34,6 @@ let runs = 0
 
 /** A run's folder that nobody has used. */
 const newRun = (): string => join(folder, 'runs', String(++runs))
-
-/** Five steps over four an epoch with dropout, a checkpoint a step. */
-const five = { maxSteps: 5, saveEvery: 1, keep: 9, dropout: 0.1 } as const
-const lastOfFive = ['adapter_model.safetensors', 'optimizer.safetensors'].map((file) =>
-  join('checkpoints', 'step-000005', file),
-)
-
-const digestsOf = (run: string, files: readonly string[] = lastOfFive): string[] =>
-  files.map((file) => digest(readFileSync(join(run, file))))
-
-const notes = (events: readonly TrainEvent[]): string[] =>
-  events.flatMap((event) => (event.kind === 'note' ? [event.text] : []))
 
 const at = (kind: 'step' | 'checkpoint', step: number) => (event: TrainEvent) =>
   event.kind === kind && event.step === step

@@ -6,10 +6,11 @@ import { parse } from 'yaml'
 import { UserError } from '../../src/base/index.js'
 import { chooseRuntime, nativeRuntime, publicRuntime } from '../../src/runtime/index.js'
 import { openBackbone } from '../../src/training/backbone.js'
-import type { TrainEvent } from '../../src/training/events.js'
 import { openModelFolder, openSafetensors } from '../../src/weights/index.js'
 import {
   checkpointsOf,
+  digestsOf,
+  five,
   metricsOf,
   runTraining,
   type World,
@@ -25,18 +26,6 @@ let runs = 0
 
 /** A run's folder that nobody has used. */
 const newRun = (): string => join(folder, 'runs', String(++runs))
-
-/** Five steps over four an epoch with dropout, a checkpoint a step. */
-const five = { maxSteps: 5, saveEvery: 1, keep: 9, dropout: 0.1 } as const
-const lastOfFive = ['adapter_model.safetensors', 'optimizer.safetensors'].map((file) =>
-  join('checkpoints', 'step-000005', file),
-)
-
-const digestsOf = (run: string, files: readonly string[] = lastOfFive): string[] =>
-  files.map((file) => digest(readFileSync(join(run, file))))
-
-const _notes = (events: readonly TrainEvent[]): string[] =>
-  events.flatMap((event) => (event.kind === 'note' ? [event.text] : []))
 
 /** A run without interruption. */
 let whole: string

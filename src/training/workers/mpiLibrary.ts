@@ -7,6 +7,7 @@
  */
 import koffi, { type LibraryHandle } from 'koffi'
 import { UserError } from '../../base/index.js'
+import { mpiFiles } from '../../runtime/index.js'
 import type { MpiLaunch } from './mpiLaunch.js'
 
 type Kind = NonNullable<MpiLaunch['prefer']>
@@ -15,8 +16,6 @@ interface Abi {
   /** How C passes a handle. */
   readonly handle: string
   handles(library: LibraryHandle): Readonly<Record<'world' | 'byte' | 'errorsReturn', unknown>>
-  /** As they are called by Debian and by those who build it themselves. */
-  readonly files: readonly string[]
 }
 
 const abis: Readonly<Record<Kind, Abi>> = {
@@ -27,12 +26,10 @@ const abis: Readonly<Record<Kind, Abi>> = {
       byte: library.symbol('ompi_mpi_byte'),
       errorsReturn: library.symbol('ompi_mpi_errors_return'),
     }),
-    files: ['libmpi.so.40', 'libmpi.so', 'libmpi.40.dylib', 'libmpi.dylib'],
   },
   MPICH: {
     handle: 'int',
     handles: () => ({ world: 0x44000000, byte: 0x4c00010d, errorsReturn: 0x54000001 }),
-    files: ['libmpi.so.12', 'libmpich.so.12', 'libmpich.so', 'libmpi.12.dylib', 'libmpi.so'],
   },
 }
 
@@ -117,7 +114,7 @@ const longestText = 16384
 function usualFiles(prefer: Kind | undefined): readonly string[] {
   const kinds = Object.keys(abis) as Kind[]
   const ranked = [...kinds].sort((a, b) => Number(b === prefer) - Number(a === prefer))
-  return ranked.flatMap((kind) => abis[kind].files)
+  return ranked.flatMap((kind) => mpiFiles[kind])
 }
 
 function open(files: readonly string[], named: string | undefined) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../../base/index.js'
 import { nameAside } from '../../files/index.js'
-import { canMap } from '../../runtime/index.js'
+import { canMap, memoryFolder } from '../../runtime/index.js'
 import { controlBytes } from './sharedControl.js'
 
 /** What a parent makes before it starts its workers. */
@@ -19,8 +19,6 @@ export interface SharedFile {
   /** Idempotent; the workers' own descriptors stay. */
   close(): void
 }
-
-export const memoryFolder = '/dev/shm'
 
 /**
  * Makes room for what workers tell one another; room for gradients they make themselves.

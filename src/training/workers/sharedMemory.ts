@@ -1,12 +1,12 @@
 /** Workers of one machine, which map one file: gradients meet where ONNX Runtime writes them. */
 import { ftruncateSync } from 'node:fs'
 import { humanBytes, UserError } from '../../base/index.js'
-import { HostTensor, mapShared, type Runtime } from '../../runtime/index.js'
+import { HostTensor, mapShared, memoryFolder, type Runtime } from '../../runtime/index.js'
 import { sumGraph } from '../optimizers/accumulate.js'
 import { createLanes, type Lanes } from '../optimizers/lanes.js'
 import type { WorkerGroup } from './group.js'
 import { controlBytes, SharedControl } from './sharedControl.js'
-import { memoryFolder, reserve } from './sharedFile.js'
+import { reserve } from './sharedFile.js'
 
 export interface SharedGroupOptions {
   /** The descriptors of `createSharedFile`, as this process inherited them, in its order. */

@@ -1,7 +1,7 @@
 /** What one worker of a training run does. */
 import { chooseRuntime, limitThreads } from '../../runtime/index.js'
 import type { TrainResult } from '../events.js'
-import { type TrainOptions, train } from '../loop.js'
+import { type TrainOptions, trainHere } from '../loop.js'
 import { inheritedFds } from './crew.js'
 import type { Orders } from './messages.js'
 import { joinSharedGroup } from './sharedMemory.js'
@@ -19,5 +19,5 @@ export async function work(
     ...{ fds: inheritedFds(shared), rank, size, runtime: runtime.host, onNote },
     threads: config.threads ?? threads,
   })
-  return await train(config, { ...options, ...{ group, runtime, signal, report: told } })
+  return await trainHere(config, { ...options, ...{ group, runtime, signal, report: told } })
 }
