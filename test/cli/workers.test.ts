@@ -1,5 +1,5 @@
 /** Trainings by several workers, and what is left when one of them, their parent or the user ends them. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -42,6 +42,31 @@ beforeAll(async () => {
   const { code, out, err } = await run(settings(world, ...two, '--output', 'whole', '--json'), folder)
   expect({ code, err }).toEqual({ code: 0, err: '' })
   writeFileSync(join(folder, 'whole.jsonl'), out)
+})
+
+test('what the parent and the first worker both find is said once', async () => {
+  const data = join(folder, 'qqp')
+  mkdirSync(data)
+  const head = 'id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate'
+  const row = (i: number) => `${i}\t1\t2\twhat is this ?\tis this red ?\t${i % 2}`
+  const rows = Array.from({ length: 1024 }, (_, i) => row(i)) // a thousand are held out to validate on
+  writeFileSync(join(data, 'train.tsv'), [head, ...rows, '1024\t1\t2', ''].join('\n'))
+  writeFileSync(join(data, 'dev.tsv'), [head, ...rows.slice(0, 8), ''].join('\n'))
+  const words = [
+    'train',
+    '--task',
+    'qqp',
+    '--backbone',
+    world.backbone,
+    '--dataset',
+    data,
+    '--reduction',
+    '2',
+  ]
+  const sizes = ['--batch-size', '8', '--max-steps', '1', '--output', 'noted']
+  const { code, err } = await run([...words, ...sizes, ...two], folder)
+  expect(code, err).toBe(0)
+  expect(err.match(/1 row ends before its label and is left out/g) ?? err).toHaveLength(1)
 })
 
 test('a run of two workers prints and writes what a run of one does', async () => {
