@@ -69,13 +69,16 @@ export const configSchema = z.strictObject({
 export type TrainConfig = z.infer<typeof configSchema>
 export type PartialConfig = { readonly [K in keyof TrainConfig]?: TrainConfig[K] | undefined }
 
+/** What says how the machine is used: a preset's number of workers is for runs that say nothing of it. */
+const spread = ['workers', 'gpus', 'device', 'threads'] as const
+
 /**
  * A preset with what was said over it, checked.
  *
  * @throws {UserError} the first field that is unknown or of the wrong kind, by the name of its option
  */
 export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig[]): TrainConfig {
-  const merged: Record<string, unknown> = { ...preset }
+  const merged: Record<string, unknown> = { ...preset, workers: 1 }
   for (const layer of over) {
     if (layer.warmupRatio !== undefined) merged.warmupSteps = null
     if (layer.gpus) merged.workers = 1
@@ -83,6 +86,8 @@ export function mergeConfig(preset: TrainConfig, ...over: readonly PartialConfig
     if (layer.gpus && merged.device === 'cpu') merged.device = null
     for (const [name, value] of Object.entries(layer)) if (value !== undefined) merged[name] = value
   }
+  if (!over.some((layer) => spread.some((field) => layer[field] != null)))
+    merged.workers = Math.min(preset.workers, Number(merged.batchSize) || 1)
   merged.methodOptions = Object.assign({}, ...[preset, ...over].map(({ methodOptions }) => methodOptions))
   if (merged.optimizer !== preset.optimizer) {
     merged.optimizerOptions = Object.assign({}, ...over.map(({ optimizerOptions }) => optimizerOptions))

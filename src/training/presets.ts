@@ -1,4 +1,6 @@
 /** Settings by task and data set: what `vl-lst train --task T --dataset D` does when nothing else is said. */
+import { availableParallelism } from 'node:os'
+import { canMap } from '../runtime/index.js'
 import type { Task } from '../tasks/index.js'
 import type { TrainConfig } from './config.js'
 
@@ -70,7 +72,7 @@ interface About {
   readonly method: readonly string[]
   readonly task: readonly string[]
   readonly head: readonly string[]
-  /** Its `model_type`, and what its size is called where that is a published one. */
+  /** Its `model_type`, what its size is called where that is a published one, and `tiny` where it is. */
   readonly backbone: readonly string[]
 }
 
@@ -172,13 +174,15 @@ const small: Settings = {
   warmupSteps: null,
   maxGradNorm: 1,
 }
+/** A step of a tiny model leaves a second thread idle half of the time, a second process not (docs/results.md). */
+const tiny = row({ workers: canMap && availableParallelism() > 1 ? 2 : 1 })
 const smallLadder = { reductionFactor: 2, tapNorm: true, gateImageRows: false }
 
 /** What a data set's layout brings, by the layout's name; its rates are for all methods. */
 const byDataSet: Readonly<Record<string, Rows>> = {
   builtin: {
     settings: { ...small, learningRate: 7e-4, epochs: 5, downsample: true, nBoxes: 16 },
-    ...ladder(smallLadder),
+    by: { ...ladder(smallLadder).by, backbone: { tiny } },
   },
   'text-jsonl': row({ ...small, epochs: 20 }),
   jsonl: { settings: { ...small, epochs: 20 }, ...ladder(smallLadder) },

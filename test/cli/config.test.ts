@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
@@ -33,6 +34,15 @@ describe('--print-config', () => {
     const { backbone, ...bart } = await printed('--task', 'vqa', '--backbone', 'builtin-bart')
     expect(backbone).toBe('builtin-bart')
     expect(await printed('--task', 'vqa')).toEqual({ ...bart, backbone: 'builtin' })
+  })
+
+  test('of tiny models are two processes, unless something else is said of how the machine is used', async () => {
+    const workers = async (...words: readonly string[]) =>
+      (await printed('--task', 'vqa', ...words)).workers as number
+    expect(await workers()).toBe(availableParallelism() > 1 ? 2 : 1)
+    expect(await workers('--workers', '3')).toBe(3)
+    const alone = ['--threads 2', '--gpus 0', '--device cpu', '--batch-size 1', '--backbone random:t5-base']
+    for (const words of alone) expect(await workers(...words.split(' ')), words).toBe(1)
   })
 
   test('prints what --config reads back, in YAML and in JSON', async () => {

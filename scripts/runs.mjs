@@ -1,0 +1,66 @@
+/** Runs of our command line for a table, written down one by one: whatever stops them, the next start goes on. */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual, promisify } from 'node:util'
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const execute = promisify(execFile)
+
+/** @returns what a program printed */
+export async function run(program, words) {
+  const { stdout } = await execute(program, words, { maxBuffer: 2 ** 28, cwd: root })
+  return stdout
+}
+
+export const ours = (...words) => run(process.execPath, [join(root, 'dist/src/cli/main.js'), ...words])
+
+/** @returns the scores of a run on a split, what it trained, and the most memory that it took */
+export async function train(split, ...words) {
+  const folder = mkdtempSync(join(tmpdir(), 'results-'))
+  try {
+    const output = await ours('train', '--json', '--output', join(folder, 'run'), ...words)
+    const events = output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const { rows } = events.findLast((event) => event.kind === 'evaluation' && event.split === split)
+    const { trained, parameters } = events.find(({ kind }) => kind === 'start')
+    return {
+      scores: Object.fromEntries(rows.map(({ by, name, score }) => [by ? `${by}: ${name}` : name, score])),
+      ...{ trained, parameters, peakBytes: events.findLast(({ kind }) => kind === 'step').peakBytes },
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const machine = `${cpus().length} × ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB`
+
+/**
+ * @param file what is known already, `{ runs: [{ …key, … }] }`
+ * @param jobs each a `key` and what to `run`
+ * @param side how many at a time
+ */
+export async function record(file, jobs, side) {
+  const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { runs: [] }
+  const isKnown = ({ key }) =>
+    known.runs.some((done) =>
+      isDeepStrictEqual(key, Object.fromEntries(Object.keys(key).map((k) => [k, done[k]]))),
+    )
+  const left = jobs.filter((job) => !isKnown(job))
+  const work = async () => {
+    for (let job = left.shift(); job; job = left.shift()) {
+      const start = performance.now()
+      const result = await job.run()
+      const seconds = Math.round((performance.now() - start) / 1000)
+      const about = { seconds, side, machine, node: process.version, date: new Date().toISOString() }
+      known.runs.push({ ...job.key, ...result, ...about })
+      writeFileSync(file, `${JSON.stringify(known, undefined, 1)}\n`)
+      console.log(`${Object.values(job.key).join(' ')}: ${result.scores.overall} in ${seconds} s`)
+    }
+  }
+  await Promise.all(Array.from({ length: side }, work))
+}
