@@ -178,6 +178,7 @@ class NativeSession implements Session {
 function configure(api: Api, settings: Pointer, options: SessionOptions): void {
   // Packed copies of the weights would be private memory; without them steps are 2–6 % slower.
   api.AddSessionConfigEntry(settings, 'session.disable_prepacking', '1')
+  api.AddSessionConfigEntry(settings, 'session.use_env_allocators', '1')
   // With a pattern the arena keeps the first run's blocks and adds one of the planned size.
   api.DisableMemPattern(settings)
   api.SetSessionGraphOptimizationLevel(settings, noOptimization)
