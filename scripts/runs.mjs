@@ -29,7 +29,9 @@ export async function train(split, ...words) {
     const { rows } = events.findLast((event) => event.kind === 'evaluation' && event.split === split)
     const { trained, parameters } = events.find(({ kind }) => kind === 'start')
     return {
-      scores: Object.fromEntries(rows.map(({ by, name, score }) => [by ? `${by}: ${name}` : name, score])),
+      scores: Object.fromEntries(
+        rows.map(({ by, name, score }) => [by === name ? name : `${by}: ${name}`, score]),
+      ),
       ...{ trained, parameters, peakBytes: events.findLast(({ kind }) => kind === 'step').peakBytes },
     }
   } finally {
