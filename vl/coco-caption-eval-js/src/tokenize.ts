@@ -42,17 +42,25 @@ const ways: Readonly<Record<Tokenization, (captions: readonly string[]) => Token
 
 /** Tokens of every line with a space between. */
 function linesOf(text: string): string[] {
-  const written: string[] = []
-  let isBegin = true
+  const lines: string[] = []
+  let tokens: string[] = []
+  const end = () => {
+    lines.push(...tokens.join(' ').toLowerCase().split(lineEnd)) // a tag may have line ends in it
+    tokens = []
+  }
   lex(text, (token) => {
-    if (!isBegin && token !== lineEnd) written.push(' ')
-    written.push(token === lineEnd ? token : token.toLowerCase())
-    isBegin = token === lineEnd
+    if (token === lineEnd) end()
+    else tokens.push(token)
   })
-  return written.join('').split('\n')
+  end()
+  return lines
 }
 
+/** Most lines: of words alone. */
+const plainLine = /^[a-z]+(?: [a-z]+)*$/
+
 function withoutPunctuation(line: string): string {
+  if (plainLine.test(line)) return line
   return stripEnd(line)
     .split(' ')
     .filter((token) => !punctuation.has(token))

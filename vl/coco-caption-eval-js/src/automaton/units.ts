@@ -29,8 +29,10 @@ export interface UnitClasses {
   readonly count: number
   /** The class of every unit. */
   readonly of: Uint16Array
-  /** The classes that a set consists of. */
-  classesOf(set: Units): readonly number[]
+  /** One of the sets that the classes were made of. */
+  numberOf(set: Units): number
+  /** Whether the units of a class are in a set. */
+  holds(set: number, unitClass: number): boolean
 }
 
 /** Units that are in the same ones of `sets` behave alike everywhere: they are one class. */
@@ -48,25 +50,22 @@ export function classify(sets: readonly Units[]): UnitClasses {
   })
   const ids = new Map<string, number>()
   const of = new Uint16Array(lastUnit + 1)
+  const inSets: (readonly number[])[] = []
   begins.forEach((begin, i) => {
     const key = members[i]!.join()
-    const id = ids.get(key) ?? ids.size
+    const id = ids.get(key) ?? inSets.push(members[i]!) - 1
     ids.set(key, id)
     of.fill(id, begin, begins[i + 1] ?? lastUnit + 1)
   })
-  const known = new Map<Units, readonly number[]>()
-  const classesOf = (set: Units) => {
-    const found =
-      known.get(set) ??
-      unique(
-        set.flatMap(([low, high]) =>
-          begins.slice(indexOf.get(low), indexOf.get(high + 1)).map((unit) => of[unit]!),
-        ),
-      )
-    known.set(set, found)
-    return found
+  const held = new Uint8Array(sets.length * inSets.length)
+  inSets.forEach((inside, id) => {
+    for (const set of inside) held[set * inSets.length + id] = 1
+  })
+  const numbers = new Map(sets.map((set, i) => [set, i]))
+  return {
+    count: inSets.length,
+    of,
+    numberOf: (set) => numbers.get(set)!,
+    holds: (set, unitClass) => held[set * inSets.length + unitClass] === 1,
   }
-  return { count: ids.size, of, classesOf }
 }
-
-const unique = (numbers: readonly number[]) => [...new Set(numbers)]
