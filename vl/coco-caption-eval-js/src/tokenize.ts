@@ -45,7 +45,9 @@ function linesOf(text: string): string[] {
   const lines: string[] = []
   let tokens: string[] = []
   const end = () => {
-    lines.push(...tokens.join(' ').toLowerCase().split(lineEnd)) // a tag may have line ends in it
+    const line = tokens.join(' ').toLowerCase()
+    if (line.includes(lineEnd)) lines.push(...line.split(lineEnd)) // in a tag, for one
+    else lines.push(line)
     tokens = []
   }
   lex(text, (token) => {

@@ -134,6 +134,13 @@ export class Automaton {
     return found
   }
 
+  /** Whether a match from `begin` on ends at `end`. */
+  matches(text: string, begin: number, end: number): boolean {
+    let row = 0
+    for (let at = begin; at < end && row !== dead; at++) row = this.step(row, text.charCodeAt(at))
+    return row !== dead && this.table[row + this.width - 1]! >= 0
+  }
+
   private step(row: number, unit: number): number {
     const of = this.classes.of[unit]!
     const known = this.table[row + of]!

@@ -27,7 +27,7 @@ function compile(): Lexer {
   }))
   const whole = ({ pattern, before }: (typeof parsed)[number]): Pattern =>
     before ? { kind: 'sequence', parts: [pattern, before] } : pattern
-  const classes = classify([...new Set(parsed.flatMap((each) => setsIn(whole(each))))])
+  const classes = classify(setsIn(parsed.map(whole)))
   return {
     all: new Automaton(parsed.map(whole), classes),
     rules: parsed.map(({ rule, pattern, before }) => ({
@@ -50,8 +50,7 @@ let compiled: Lexer | undefined
 function splitAt({ halves }: Compiled, text: string, begin: number, end: number): number {
   if (!halves) return end
   const ends = halves.pattern.endings(text, begin, end)
-  const fits = (at: number) => halves.before.endings(text, at, end).at(-1) === end
-  return ends.reverse().find(fits)!
+  return ends.findLast((at) => halves.before.matches(text, at, end))!
 }
 
 /**
