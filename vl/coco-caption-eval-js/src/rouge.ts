@@ -1,6 +1,7 @@
 /** ROUGE-L (Lin 2004): an F-measure of longest common subsequences. */
 import { Growing } from './growing.js'
 import { meanScore, type Score, type Scored } from './scores.js'
+import { eachPart } from './whiteSpace.js'
 import { WordNumbers } from './words.js'
 
 const beta = 1.2
@@ -34,12 +35,7 @@ class Comparison {
   /** At single spaces: two empty captions have an empty word in common. */
   private read(caption: string, into: Growing): void {
     into.count = 0
-    for (let begin = 0; begin <= caption.length; ) {
-      const space = caption.indexOf(' ', begin)
-      const end = space < 0 ? caption.length : space
-      into.push(this.numbers.numberOf(caption, begin, end))
-      begin = end + 1
-    }
+    eachPart(caption, (begin, end) => into.push(this.numbers.numberOf(caption, begin, end)))
   }
 
   /** Length of the longest common subsequence. */

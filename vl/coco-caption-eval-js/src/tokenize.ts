@@ -46,7 +46,8 @@ function linesOf(text: string): string[] {
   let tokens: string[] = []
   const end = () => {
     const line = tokens.join(' ').toLowerCase()
-    if (line.includes(lineEnd)) lines.push(...line.split(lineEnd)) // in a tag, for one
+    if (line.includes(lineEnd))
+      lines.push(...line.split(lineEnd)) // in a tag, for one
     else lines.push(line)
     tokens = []
   }

@@ -20,3 +20,15 @@ export function eachWord(text: string, take: (begin: number, end: number) => voi
     begin = at + 1
   }
 }
+
+const blank = 0x20
+
+/** Calls `take` with where each part between single blanks begins and ends: it may be empty. */
+export function eachPart(text: string, take: (begin: number, end: number) => void): void {
+  let begin = 0
+  for (let at = 0; at <= text.length; at++) {
+    if (at < text.length && text.charCodeAt(at) !== blank) continue
+    take(begin, at)
+    begin = at + 1
+  }
+}
