@@ -69,7 +69,9 @@ function rarityOf({ background, starts, ids, gramCount }: CountedCorpus): Float6
   if (most === 0)
     throw new CaptionError('no reference has a word: CIDEr weighs words by how rare they are there')
   const whole = Math.log(background.length)
-  return new Float64Array(frequencies).map((frequency) => whole - Math.log(Math.max(1, frequency)))
+  const rarity = new Float64Array(gramCount)
+  for (let id = 0; id < gramCount; id++) rarity[id] = whole - Math.log(Math.max(1, frequencies[id]!))
+  return rarity
 }
 
 interface Pair {
@@ -87,17 +89,18 @@ function addSimilarity(
   const bigrams = (caption: number) => Math.max(0, words[caption]! - 1) // none for one word
   const penalty = Math.exp(-((bigrams(hypothesis) - bigrams(reference)) ** 2) / (2 * sigma ** 2))
   for (let n = 0; n < longestGram; n++) {
-    const [given, list] = [longestGram * hypothesis + n, longestGram * reference + n]
+    const given = longestGram * hypothesis + n
+    const list = longestGram * reference + n
     const norm = norms[given]! * norms[list]!
     if (norm === 0) continue // then no weight is shared either
-    const [begin, end] = [starts[list]!, starts[list + 1]!]
-    for (let i = begin; i < end; i++) wanted[ids[i]!] = weights[i]!
+    const end = starts[list + 1]!
+    for (let i = starts[list]!; i < end; i++) wanted[ids[i]!] = weights[i]!
     let shared = 0
     for (let i = starts[given]!; i < starts[given + 1]!; i++) {
       const weight = wanted[ids[i]!]!
       shared += Math.min(weights[i]!, weight) * weight
     }
-    for (let i = begin; i < end; i++) wanted[ids[i]!] = 0
+    for (let i = starts[list]!; i < end; i++) wanted[ids[i]!] = 0
     sums[n]! += (shared / norm) * penalty
   }
 }

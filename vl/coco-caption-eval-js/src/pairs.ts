@@ -17,7 +17,8 @@ export class PairNumbers {
   /** The number of a pair; that of a new one is `count` as it was before. */
   numberOf(first: number, second: number): number {
     const { slots } = this
-    const [firsts, seconds] = [this.firsts.items, this.seconds.items]
+    const firsts = this.firsts.items
+    const seconds = this.seconds.items
     const mask = slots.length - 1
     let slot = hashOf(first, second) & mask
     for (let number = slots[slot]!; number !== none; number = slots[slot]!) {

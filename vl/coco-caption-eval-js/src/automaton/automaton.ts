@@ -111,12 +111,16 @@ export class Automaton {
    */
   longest(text: string, begin: number): { readonly end: number; readonly pattern: number } {
     const last = this.width - 1
-    let [end, pattern, row] = [begin, -1, 0]
+    let end = begin
+    let pattern = -1
+    let row = 0
     for (let at = begin; at < text.length; at++) {
       row = this.step(row, text.charCodeAt(at))
       if (row === dead) break
       const accepted = this.table[row + last]!
-      if (accepted >= 0) [end, pattern] = [at + 1, accepted]
+      if (accepted < 0) continue
+      end = at + 1
+      pattern = accepted
     }
     return { end, pattern }
   }
@@ -163,8 +167,8 @@ export class Automaton {
     const search = ++this.searches
     const kept: number[] = []
     for (const state of from) {
-      const closure = (this.closures[state] ??= this.closureOf(state))
-      for (const each of closure) {
+      this.closures[state] ??= this.closureOf(state)
+      for (const each of this.closures[state]) {
         if (this.met[each] === search) continue
         this.met[each] = search
         kept.push(each)

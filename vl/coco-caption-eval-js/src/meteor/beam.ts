@@ -87,7 +87,8 @@ export class Beam {
   private placeOf(row: number, count: number): number {
     const { best } = this
     if (count === 0 || !this.isBetter(row, best[count - 1]!)) return count
-    let [from, to] = [0, count - 1]
+    let from = 0
+    let to = count - 1
     while (from < to) {
       const middle = (from + to) >>> 1
       if (this.isBetter(row, best[middle]!)) to = middle
