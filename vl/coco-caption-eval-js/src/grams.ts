@@ -1,8 +1,7 @@
 /** Words and n-grams as numbers, so that counting them compares no strings. */
 import { Growing, grown } from './growing.js'
 import { PairNumbers } from './pairs.js'
-import { eachWord } from './whiteSpace.js'
-import { WordNumbers } from './words.js'
+import { splitWords } from './whiteSpace.js'
 
 export const longestGram = 4
 
@@ -12,7 +11,7 @@ export const longestGram = 4
  * Those of all captions stand in one list, not in one each: so many small ones cost more than all counting.
  */
 export class Grams {
-  private readonly words = new WordNumbers()
+  private readonly words = new Map<string, number>()
   /** An n-gram is its first n − 1 words and its last one. */
   private readonly pairs = new PairNumbers()
   private readonly lengths = new Growing()
@@ -41,13 +40,20 @@ export class Grams {
   add(caption: string): number {
     const { line, grams } = this
     line.count = grams.count = 0
-    eachWord(caption, (begin, end) => {
-      line.push(this.words.numberOf(caption, begin, end))
+    for (const word of splitWords(caption)) {
+      line.push(this.wordOf(word))
       grams.push(-1)
-    })
+    }
     this.lengths.push(line.count)
     for (let n = 1; n <= longestGram; n++) this.countGrams(n)
     return this.lengths.count - 1
+  }
+
+  private wordOf(word: string): number {
+    const known = this.words.get(word)
+    if (known !== undefined) return known
+    this.words.set(word, this.words.size)
+    return this.words.size - 1
   }
 
   private countGrams(n: number): void {

@@ -1,5 +1,5 @@
 /** Lines as METEOR compares them. */
-import { eachPart } from '../whiteSpace.js'
+import { eachWord } from '../whiteSpace.js'
 import { meteorText } from './normalise.js'
 import { PhraseTree } from './phraseTree.js'
 import type { MeteorTables } from './tables.js'
@@ -34,9 +34,7 @@ export class LineReader {
   read(text: string): Line {
     const line = meteorText(text, this.tables.prefixes)
     const words: Word[] = []
-    eachPart(line, (begin, end) => {
-      if (begin < end) words.push(this.vocabulary.wordAt(line, begin, end))
-    })
+    eachWord(line, (begin, end) => words.push(this.vocabulary.wordAt(line, begin, end)))
     const ids = words.map(({ id }) => id)
     const spans: Span[] = []
     let functionWords = 0

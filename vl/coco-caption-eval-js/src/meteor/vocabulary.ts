@@ -1,7 +1,7 @@
 /** Words with all that is looked up of each, once, and how those that texts have are alike. */
-import { WordNumbers } from '../words.js'
 import { stem } from './stem.js'
 import type { MeteorTables } from './tables.js'
+import { WordNumbers } from './wordNumbers.js'
 
 export interface Word {
   /** In the order in which words are first read. */
