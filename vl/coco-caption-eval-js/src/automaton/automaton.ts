@@ -174,6 +174,7 @@ export class Automaton {
         kept.push(each)
       }
     }
+    // As units of a text: there are a few thousand of them.
     const key = String.fromCharCode(...kept.sort((a, b) => a - b))
     const known = this.byKey.get(key)
     if (known !== undefined) return known

@@ -34,7 +34,7 @@ export class MatchFinder {
 
   constructor(private readonly tables: MeteorTables) {}
 
-  /** In each of some references, in their order. */
+  /** In each of some references, in their order. All lines have been read: words are told of their kin when read. */
   findAll(hypothesis: Line, references: readonly Line[]): Matches[] {
     this.given.clear()
     this.related.clear()

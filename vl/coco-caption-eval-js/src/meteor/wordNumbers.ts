@@ -7,12 +7,7 @@ export class WordNumbers {
   private readonly hashes: number[] = []
   private readonly texts: string[] = []
 
-  /** How many there are. */
-  get count(): number {
-    return this.texts.length
-  }
-
-  /** @returns the number of the word from `begin` to before `end`; that of a new one is `count` as it was before */
+  /** @returns the number of the word from `begin` to before `end`; a new one has the next */
   numberOf(text: string, begin: number, end: number): number {
     let hash = 0
     for (let i = begin; i < end; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x9e3779b1)
