@@ -138,6 +138,16 @@ test('four words or more that equal their only reference score the maximum', () 
   )
 })
 
+test('a caption of thousands of different words scores the maximum beside itself', () => {
+  const caption = Array.from({ length: 10_000 }, (_, i) => `w${i}`).join(' ')
+  const evaluator = new CaptionEvaluator({ metrics: ['BLEU', 'CIDEr'] })
+  evaluator.add(1, caption, [caption])
+  evaluator.add(2, 'a cat', ['a dog'])
+  const { perImage } = evaluator.result()
+  expect(perImage.Bleu_4?.[0]).toBeCloseTo(1, 6)
+  expect(perImage.CIDEr?.[0]).toBeCloseTo(10, 6)
+})
+
 describe('COCO files that are refused', () => {
   const annotations = { images: [{ id: 1 }, { id: 2 }], annotations: [{ image_id: 1, caption: 'a cat' }] }
   const results = [{ image_id: 1, caption: 'a cat' }]

@@ -41,6 +41,17 @@ test('among many references the best one is found, as if each were compared alon
   )
 })
 
+test('thousands of words are told apart', () => {
+  const words = Array.from({ length: 5000 }, (_, i) => `w${i}`)
+  const { alignment } = compare(words.join(' '), 'w4999 w7 w2048')
+  const exact = 0
+  expect(alignment.map(({ begin, matcher }) => [begin, matcher])).toEqual([
+    [4999, exact],
+    [7, exact],
+    [2048, exact],
+  ])
+})
+
 test('nothing is worth nothing', () => {
   expect(compare('', 'a cat').score).toBe(0)
   expect(compare('a cat', '').score).toBe(0)

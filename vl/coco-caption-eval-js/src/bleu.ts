@@ -2,7 +2,7 @@
  * BLEU (Papineni et al. 2002) as the COCO evaluation computes it: closest reference lengths, and small numbers added so
  * that nothing is divided by zero.
  */
-import type { CountedCaption, CountedCorpus, CountedImage } from './counted.js'
+import type { CountedCorpus, CountedImage } from './counted.js'
 import { longestGram } from './grams.js'
 import type { Score } from './scores.js'
 
@@ -20,47 +20,54 @@ interface Statistics {
 const lengths = Array.from({ length: longestGram }, (_, n) => n + 1)
 
 /** @returns BLEU-1 … BLEU-4 */
-export function bleu({ images, gramCount }: CountedCorpus): readonly Score[] {
-  const most = new Int32Array(gramCount)
-  const statistics = images.map((image) => statisticsOf(image, most))
+export function bleu(corpus: CountedCorpus): readonly Score[] {
+  const most = new Int32Array(corpus.gramCount)
+  const statistics = corpus.images.map((image) => statisticsOf(corpus, image, most))
   const perImage = statistics.map(scoresOf)
   const overall = scoresOf(sumOf(statistics))
   return lengths.map((_, n) => ({ overall: overall[n]!, perImage: perImage.map((scores) => scores[n]!) }))
 }
 
 /** @param most zeros for all n-grams, left as such */
-function statisticsOf({ hypothesis, references }: CountedImage, most: Int32Array): Statistics {
-  const length = hypothesis.words
+function statisticsOf(corpus: CountedCorpus, image: CountedImage, most: Int32Array): Statistics {
+  const length = corpus.words[image.hypothesis]!
   return {
     length,
-    referenceLength: closest(length, references),
+    referenceLength: closest(length, image, corpus),
     guess: lengths.map((n) => Math.max(0, length - n + 1)),
-    correct: lengths.map((_, n) => clippedMatches(hypothesis, references, n, most)),
+    correct: lengths.map((n) => clippedMatches(corpus, image, n, most)),
   }
 }
 
 /** Σ min(count, largest count in a single reference) over the n-grams of the hypothesis. */
 function clippedMatches(
-  hypothesis: CountedCaption,
-  references: readonly CountedCaption[],
+  { starts, ids, counts }: CountedCorpus,
+  { hypothesis, references }: CountedImage,
   n: number,
   most: Int32Array,
 ): number {
-  for (const { grams } of references) {
-    const { ids, counts } = grams[n]!
-    for (let i = 0; i < ids.length; i++) most[ids[i]!] = Math.max(most[ids[i]!]!, counts[i]!)
+  const given = longestGram * hypothesis + n - 1
+  for (const reference of references) {
+    const list = longestGram * reference + n - 1
+    for (let i = starts[list]!; i < starts[list + 1]!; i++)
+      most[ids[i]!] = Math.max(most[ids[i]!]!, counts[i]!)
   }
-  const { ids, counts } = hypothesis.grams[n]!
   let matches = 0
-  for (let i = 0; i < ids.length; i++) matches += Math.min(counts[i]!, most[ids[i]!]!)
-  for (const { grams } of references) for (const id of grams[n]!.ids) most[id] = 0
+  for (let i = starts[given]!; i < starts[given + 1]!; i++) matches += Math.min(counts[i]!, most[ids[i]!]!)
+  for (const reference of references) {
+    const list = longestGram * reference + n - 1
+    for (let i = starts[list]!; i < starts[list + 1]!; i++) most[ids[i]!] = 0
+  }
   return matches
 }
 
 /** Of two lengths that are equally close the shorter one. */
-function closest(length: number, references: readonly CountedCaption[]): number {
-  const ranked = references.map(({ words }) => words).sort((a, b) => a - b)
-  return ranked.reduce((best, words) => (Math.abs(words - length) < Math.abs(best - length) ? words : best))
+function closest(length: number, { references }: CountedImage, { words }: CountedCorpus): number {
+  const nearest = references.reduce((best, each) => {
+    const gain = Math.abs(words[best]! - length) - Math.abs(words[each]! - length)
+    return gain > 0 || (gain === 0 && words[each]! < words[best]!) ? each : best
+  })
+  return words[nearest]!
 }
 
 function sumOf(statistics: readonly Statistics[]): Statistics {

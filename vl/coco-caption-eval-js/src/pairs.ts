@@ -1,47 +1,50 @@
 /** Pairs of whole numbers, numbered in the order in which they are first seen: a hash table without objects. */
+import { Growing } from './growing.js'
 
-const empty = -1
-/** A key is the first number times this and the second one: exact as long as both stay below it. */
-const bits = 2 ** 26
+const none = -1
 
 export class PairNumbers {
-  private keys = new Float64Array(2 ** 15).fill(empty)
-  private numbers = new Int32Array(2 ** 15)
+  /** Numbers of pairs, where their hashes lead. */
+  private slots = new Int32Array(2 ** 15).fill(none)
+  private readonly firsts = new Growing()
+  private readonly seconds = new Growing()
+
   /** How many pairs there are. */
-  count = 0
+  get count(): number {
+    return this.firsts.count
+  }
 
   /** The number of a pair; that of a new one is `count` as it was before. */
   numberOf(first: number, second: number): number {
-    const key = first * bits + second
-    const slot = this.slotOf(key, first, second)
-    if (this.keys[slot] === key) return this.numbers[slot]!
-    const number = this.count++
-    this.keys[slot] = key
-    this.numbers[slot] = number
-    if (this.count * 2 >= this.keys.length) this.grow()
-    return number
-  }
-
-  /** Where a key stands, or belongs. */
-  private slotOf(key: number, first: number, second: number): number {
-    const { keys } = this
-    const mask = keys.length - 1
-    let slot = Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca6b)
-    slot = (slot ^ (slot >>> 15)) & mask
-    while (keys[slot] !== empty && keys[slot] !== key) slot = (slot + 1) & mask
-    return slot
+    const { slots } = this
+    const firsts = this.firsts.items
+    const seconds = this.seconds.items
+    const mask = slots.length - 1
+    let slot = hashOf(first, second) & mask
+    for (let number = slots[slot]!; number !== none; number = slots[slot]!) {
+      if (firsts[number] === first && seconds[number] === second) return number
+      slot = (slot + 1) & mask
+    }
+    slots[slot] = this.count
+    this.firsts.push(first)
+    this.seconds.push(second)
+    if (this.count * 2 >= slots.length) this.grow()
+    return this.count - 1
   }
 
   private grow(): void {
-    const [keys, numbers] = [this.keys, this.numbers]
-    this.keys = new Float64Array(keys.length * 2).fill(empty)
-    this.numbers = new Int32Array(numbers.length * 2)
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i]!
-      if (key === empty) continue
-      const slot = this.slotOf(key, Math.floor(key / bits), key % bits)
-      this.keys[slot] = key
-      this.numbers[slot] = numbers[i]!
+    const slots = new Int32Array(this.slots.length * 2).fill(none)
+    const mask = slots.length - 1
+    for (let number = 0; number < this.count; number++) {
+      let slot = hashOf(this.firsts.items[number]!, this.seconds.items[number]!) & mask
+      while (slots[slot] !== none) slot = (slot + 1) & mask
+      slots[slot] = number
     }
+    this.slots = slots
   }
+}
+
+function hashOf(first: number, second: number): number {
+  const mixed = Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca6b)
+  return mixed ^ (mixed >>> 15)
 }

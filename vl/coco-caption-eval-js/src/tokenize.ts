@@ -42,17 +42,28 @@ const ways: Readonly<Record<Tokenization, (captions: readonly string[]) => Token
 
 /** Tokens of every line with a space between. */
 function linesOf(text: string): string[] {
-  const written: string[] = []
-  let isBegin = true
+  const lines: string[] = []
+  let tokens: string[] = []
+  const end = () => {
+    const line = tokens.join(' ').toLowerCase()
+    if (line.includes(lineEnd))
+      lines.push(...line.split(lineEnd)) // in a tag, for one
+    else lines.push(line)
+    tokens = []
+  }
   lex(text, (token) => {
-    if (!isBegin && token !== lineEnd) written.push(' ')
-    written.push(token === lineEnd ? token : token.toLowerCase())
-    isBegin = token === lineEnd
+    if (token === lineEnd) end()
+    else tokens.push(token)
   })
-  return written.join('').split('\n')
+  end()
+  return lines
 }
 
+/** Most lines: of words alone. */
+const plainLine = /^[a-z]+(?: [a-z]+)*$/
+
 function withoutPunctuation(line: string): string {
+  if (plainLine.test(line)) return line
   return stripEnd(line)
     .split(' ')
     .filter((token) => !punctuation.has(token))

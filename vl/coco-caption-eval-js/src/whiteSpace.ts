@@ -10,3 +10,15 @@ export function splitWords(text: string): string[] {
   const words = text.split(runs)
   return words.filter((word) => word !== '')
 }
+
+const blank = 0x20
+
+/** Calls `take` with where each word between blanks begins and ends. */
+export function eachWord(text: string, take: (begin: number, end: number) => void): void {
+  let begin = 0
+  for (let at = 0; at <= text.length; at++) {
+    if (at < text.length && text.charCodeAt(at) !== blank) continue
+    if (at > begin) take(begin, at)
+    begin = at + 1
+  }
+}

@@ -9,8 +9,8 @@ import type { UnitClasses } from './units.js'
 interface Nondeterministic {
   /** Edges that take no unit. */
   readonly free: number[][]
-  /** Classes of the edge that takes a unit, and where it leads. */
-  readonly taking: (readonly [classes: readonly number[], to: number] | undefined)[]
+  /** The edge that takes a unit of a set (by its number), and where it leads. */
+  readonly taking: ({ readonly set: number; readonly to: number } | undefined)[]
 }
 
 function addState({ free, taking }: Nondeterministic): number {
@@ -24,7 +24,7 @@ function addPattern(to: Nondeterministic, from: number, pattern: Pattern, classe
     case 'set': {
       const [begin, end] = [addState(to), addState(to)]
       to.free[from]!.push(begin)
-      to.taking[begin] = [classes.classesOf(pattern.set), end]
+      to.taking[begin] = { set: classes.numberOf(pattern.set), to: end }
       return end
     }
     case 'sequence':
@@ -67,27 +67,41 @@ function addRepeat(
 const unknown = -2
 const dead = -1
 
+/**
+ * Deterministic states are rows of one table, and named by where their rows begin: where each class leads, and last the
+ * pattern that ends there.
+ */
 export class Automaton {
   private readonly states: Nondeterministic = { free: [], taking: [] }
   /** Per nondeterministic state the number of the pattern that ends there. */
   private readonly ends = new Map<number, number>()
+  /** Of each row its nondeterministic states. */
   private readonly sets: (readonly number[])[] = []
-  private readonly next: Int32Array[] = []
-  private readonly accepts: number[] = []
   private readonly byKey = new Map<string, number>()
+  private readonly width: number
+  private table: Int32Array
+  /** Of each nondeterministic state {@link closureOf} it, as far as it was asked for. */
+  private readonly closures: (readonly number[] | undefined)[]
+  /** Of each nondeterministic state the last search that met it. */
+  private readonly met: Int32Array
+  private searches = 0
 
   /** @param patterns of which the first wins where several match equally far */
   constructor(
     patterns: readonly Pattern[],
     private readonly classes: UnitClasses,
   ) {
+    this.width = classes.count + 1
+    this.table = new Int32Array(this.width * 2 ** 4)
     const start = addState(this.states)
     patterns.forEach((pattern, number) => {
       const begin = addState(this.states)
       this.states.free[start]!.push(begin)
       this.ends.set(addPattern(this.states, begin, pattern, classes), number)
     })
-    this.stateOf([start])
+    this.closures = new Array(this.states.free.length)
+    this.met = new Int32Array(this.states.free.length)
+    this.rowOf([start])
   }
 
   /**
@@ -96,59 +110,95 @@ export class Automaton {
    * @returns its end, and the number of its pattern: −1 where none matches
    */
   longest(text: string, begin: number): { readonly end: number; readonly pattern: number } {
-    let [end, pattern, state] = [begin, -1, 0]
+    const last = this.width - 1
+    let end = begin
+    let pattern = -1
+    let row = 0
     for (let at = begin; at < text.length; at++) {
-      state = this.step(state, text.charCodeAt(at))
-      if (state === dead) break
-      const accepted = this.accepts[state]!
-      if (accepted >= 0) [end, pattern] = [at + 1, accepted]
+      row = this.step(row, text.charCodeAt(at))
+      if (row === dead) break
+      const accepted = this.table[row + last]!
+      if (accepted < 0) continue
+      end = at + 1
+      pattern = accepted
     }
     return { end, pattern }
   }
 
   /** Where matches from `begin` on end, at `limit` at the latest; ascending. */
   endings(text: string, begin: number, limit: number): number[] {
-    const found: number[] = this.accepts[0]! >= 0 ? [begin] : []
-    let state = 0
+    const last = this.width - 1
+    const found: number[] = this.table[last]! >= 0 ? [begin] : []
+    let row = 0
     for (let at = begin; at < limit; at++) {
-      state = this.step(state, text.charCodeAt(at))
-      if (state === dead) break
-      if (this.accepts[state]! >= 0) found.push(at + 1)
+      row = this.step(row, text.charCodeAt(at))
+      if (row === dead) break
+      if (this.table[row + last]! >= 0) found.push(at + 1)
     }
     return found
   }
 
-  private step(state: number, unit: number): number {
-    const row = this.next[state]!
-    const of = this.classes.of[unit]!
-    const known = row[of]!
-    return known === unknown ? this.explore(state, of) : known
+  /** Whether a match from `begin` on ends at `end`. */
+  matches(text: string, begin: number, end: number): boolean {
+    let row = 0
+    for (let at = begin; at < end && row !== dead; at++) row = this.step(row, text.charCodeAt(at))
+    return row !== dead && this.table[row + this.width - 1]! >= 0
   }
 
-  private explore(state: number, unitClass: number): number {
+  private step(row: number, unit: number): number {
+    const of = this.classes.of[unit]!
+    const known = this.table[row + of]!
+    return known === unknown ? this.explore(row, of) : known
+  }
+
+  private explore(row: number, unitClass: number): number {
     const reached: number[] = []
-    for (const each of this.sets[state]!) {
+    for (const each of this.sets[row / this.width]!) {
       const edge = this.states.taking[each]
-      if (edge?.[0].includes(unitClass)) reached.push(edge[1])
+      if (edge && this.classes.holds(edge.set, unitClass)) reached.push(edge.to)
     }
-    const to = reached.length === 0 ? dead : this.stateOf(reached)
-    this.next[state]![unitClass] = to
+    const to = reached.length === 0 ? dead : this.rowOf(reached)
+    this.table[row + unitClass] = to
     return to
   }
 
   /** The deterministic state of these and all that they reach freely. */
-  private stateOf(from: readonly number[]): number {
-    const set = new Set(from)
-    for (const state of set) for (const to of this.states.free[state]!) set.add(to)
-    const kept = [...set].filter((state) => this.states.taking[state] || this.ends.has(state))
-    const key = kept.sort((a, b) => a - b).join()
+  private rowOf(from: readonly number[]): number {
+    const search = ++this.searches
+    const kept: number[] = []
+    for (const state of from) {
+      this.closures[state] ??= this.closureOf(state)
+      for (const each of this.closures[state]) {
+        if (this.met[each] === search) continue
+        this.met[each] = search
+        kept.push(each)
+      }
+    }
+    // As units of a text: there are a few thousand of them.
+    const key = String.fromCharCode(...kept.sort((a, b) => a - b))
     const known = this.byKey.get(key)
     if (known !== undefined) return known
-    const number = this.sets.push(kept) - 1
-    this.byKey.set(key, number)
-    this.next.push(new Int32Array(this.classes.count).fill(unknown))
-    const ended = kept.flatMap((state) => this.ends.get(state) ?? [])
-    this.accepts.push(ended.length === 0 ? -1 : Math.min(...ended))
-    return number
+    const row = (this.sets.push(kept) - 1) * this.width
+    this.byKey.set(key, row)
+    this.addRow(row, Math.min(...kept.map((state) => this.ends.get(state) ?? Number.POSITIVE_INFINITY)))
+    return row
+  }
+
+  /** What a state reaches freely, as far as it takes a unit or is the end of a pattern. */
+  private closureOf(state: number): readonly number[] {
+    const { free, taking } = this.states
+    const reached = new Set([state])
+    for (const each of reached) for (const to of free[each]!) reached.add(to)
+    return [...reached].filter((each) => taking[each] || this.ends.has(each))
+  }
+
+  private addRow(row: number, pattern: number): void {
+    if (row + this.width > this.table.length) {
+      const table = new Int32Array(this.table.length * 2)
+      table.set(this.table)
+      this.table = table
+    }
+    this.table.fill(unknown, row, row + this.width)
+    this.table[row + this.width - 1] = pattern === Number.POSITIVE_INFINITY ? -1 : pattern
   }
 }

@@ -178,8 +178,12 @@ function setOf(pattern: Pattern): Units {
   throw new Error('a named set in brackets is longer than a unit')
 }
 
-/** All sets in a pattern. */
-export function setsIn(pattern: Pattern): readonly Units[] {
-  if (pattern.kind === 'set') return [pattern.set]
-  return pattern.kind === 'repeat' ? setsIn(pattern.part) : pattern.parts.flatMap(setsIn)
+/** All sets in patterns, each once. */
+export function setsIn(patterns: readonly Pattern[]): readonly Units[] {
+  const seen = new Set(patterns)
+  for (const pattern of seen) {
+    if (pattern.kind === 'repeat') seen.add(pattern.part)
+    else if (pattern.kind !== 'set') for (const part of pattern.parts) seen.add(part)
+  }
+  return [...new Set([...seen].flatMap((pattern) => (pattern.kind === 'set' ? [pattern.set] : [])))]
 }

@@ -29,8 +29,10 @@ export interface UnitClasses {
   readonly count: number
   /** The class of every unit. */
   readonly of: Uint16Array
-  /** The classes that a set consists of. */
-  classesOf(set: Units): readonly number[]
+  /** One of the sets that the classes were made of. */
+  numberOf(set: Units): number
+  /** Whether the units of a class are in a set. */
+  holds(set: number, unitClass: number): boolean
 }
 
 /** Units that are in the same ones of `sets` behave alike everywhere: they are one class. */
@@ -39,34 +41,48 @@ export function classify(sets: readonly Units[]): UnitClasses {
   for (const set of sets) for (const [low, high] of set) starts.add(low).add(high + 1)
   const begins = [...starts].filter((start) => start <= lastUnit).sort((a, b) => a - b)
   const indexOf = new Map(begins.map((begin, i) => [begin, i]))
-  const members: number[][] = begins.map(() => [])
-  sets.forEach((set, s) => {
-    for (const [low, high] of set) {
-      const end = indexOf.get(high + 1) ?? begins.length
-      for (let i = indexOf.get(low)!; i < end; i++) members[i]!.push(s)
-    }
-  })
-  const ids = new Map<string, number>()
+  /** Of the ranges that begin at `begins` those in each set, as first and end. */
+  const runs = sets.map((set) =>
+    set.map(([low, high]) => [indexOf.get(low)!, indexOf.get(high + 1) ?? begins.length] as const),
+  )
+  const { ids, count } = classesOf(runs, begins.length)
   const of = new Uint16Array(lastUnit + 1)
   begins.forEach((begin, i) => {
-    const key = members[i]!.join()
-    const id = ids.get(key) ?? ids.size
-    ids.set(key, id)
-    of.fill(id, begin, begins[i + 1] ?? lastUnit + 1)
+    of.fill(ids[i]!, begin, begins[i + 1] ?? lastUnit + 1)
   })
-  const known = new Map<Units, readonly number[]>()
-  const classesOf = (set: Units) => {
-    const found =
-      known.get(set) ??
-      unique(
-        set.flatMap(([low, high]) =>
-          begins.slice(indexOf.get(low), indexOf.get(high + 1)).map((unit) => of[unit]!),
-        ),
-      )
-    known.set(set, found)
-    return found
+  const held = new Uint8Array(sets.length * count)
+  runs.forEach((ranges, set) => {
+    for (const [first, end] of ranges) for (let i = first; i < end; i++) held[set * count + ids[i]!] = 1
+  })
+  const numbers = new Map(sets.map((set, i) => [set, i]))
+  return {
+    count,
+    of,
+    numberOf: (set) => numbers.get(set)!,
+    holds: (set, unitClass) => held[set * count + unitClass] === 1,
   }
-  return { count: ids.size, of, classesOf }
 }
 
-const unique = (numbers: readonly number[]) => [...new Set(numbers)]
+type Runs = readonly (readonly [first: number, end: number])[]
+
+/** Items below `length` that are in the same ones of `sets` have one class: each set splits those that it cuts through. */
+function classesOf(
+  sets: readonly Runs[],
+  length: number,
+): { readonly ids: Int32Array; readonly count: number } {
+  const ids = new Int32Array(length)
+  let next = 1
+  for (const runs of sets) {
+    const inside = new Map<number, number>()
+    for (const [first, end] of runs) {
+      for (let i = first; i < end; i++) {
+        const id = inside.get(ids[i]!) ?? next++
+        inside.set(ids[i]!, id)
+        ids[i] = id
+      }
+    }
+  }
+  const numbers = new Map<number, number>()
+  for (const id of ids) if (!numbers.has(id)) numbers.set(id, numbers.size)
+  return { ids: ids.map((id) => numbers.get(id)!), count: numbers.size }
+}

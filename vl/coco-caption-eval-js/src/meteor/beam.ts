@@ -8,6 +8,7 @@
  *
  * Hot: states are rows of whole numbers in one array, changed in place (`scripts/bench/captions.mjs`).
  */
+import { Growing } from '../growing.js'
 import type { Match, Matches } from './matches.js'
 
 const beamSize = 40
@@ -19,32 +20,20 @@ const none = -1
 /** A state's merit is its weight times this, less its chunks. */
 const unit = 2 ** 24
 
-/** Its room is kept when it is emptied. */
-class Stack<T> {
-  readonly items: T[] = []
-  count = 0
-
-  /** @returns its place */
-  push(item: T): number {
-    this.items[this.count] = item
-    return this.count++
-  }
-}
-
 export class Beam {
   private cells = new Int32Array(2 ** 10)
   private merits = new Float64Array(2 ** 7)
   private width = used
   private rows = 0
   /** Rows of states that are no more. */
-  private readonly free = new Stack<number>()
+  private readonly free = new Growing()
   /** Rows of the states, as they come. */
-  private readonly queue = new Stack<number>()
+  private readonly queue = new Growing()
   private readonly best = new Int32Array(beamSize)
   private bestCount = 0
   /** Matches that were chosen among rivals, each with the choice before it. */
-  private readonly chosen = new Stack<Match>()
-  private readonly before = new Stack<number>()
+  private chosen: Match[] = []
+  private readonly before = new Growing()
 
   /** @returns the matches of the best alignment, in the order of the reference */
   search(matches: Matches): Match[] {
@@ -68,7 +57,8 @@ export class Beam {
   private begin(hypothesisWords: number): void {
     this.width = used + ((hypothesisWords + 31) >> 5)
     this.rows = 0
-    for (const stack of [this.free, this.queue, this.chosen, this.before]) stack.count = 0
+    this.free.count = this.queue.count = this.before.count = 0
+    this.chosen = []
     const row = this.newRow()
     this.cells.fill(0, 0, this.width)
     this.cells[lastEnd] = this.cells[choice] = none
@@ -82,8 +72,7 @@ export class Beam {
     let count = 0
     for (let i = 0; i < queue.count; i++) {
       const row = queue.items[i]!
-      let place = count
-      while (place > 0 && this.isBetter(row, best[place - 1]!)) place--
+      const place = this.placeOf(row, count)
       if (count < beamSize) count++
       else this.free.push(place < beamSize ? best[beamSize - 1]! : row)
       if (place === beamSize) continue
@@ -92,6 +81,20 @@ export class Beam {
     }
     this.bestCount = count
     queue.count = 0
+  }
+
+  /** Before which of the first `count` states of `best` one belongs; mostly they come in order. */
+  private placeOf(row: number, count: number): number {
+    const { best } = this
+    if (count === 0 || !this.isBetter(row, best[count - 1]!)) return count
+    let from = 0
+    let to = count - 1
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (this.isBetter(row, best[middle]!)) to = middle
+      else from = middle + 1
+    }
+    return from
   }
 
   private isBetter(a: number, b: number): boolean {
@@ -143,7 +146,7 @@ export class Beam {
   private choose(row: number, match: Match): void {
     const at = row * this.width
     this.before.push(this.cells[at + choice]!)
-    this.cells[at + choice] = this.chosen.push(match)
+    this.cells[at + choice] = this.chosen.push(match) - 1
     for (let word = match.begin; word < match.begin + match.length; word++)
       this.cells[at + used + (word >> 5)]! |= 1 << (word & 31)
   }
@@ -184,7 +187,7 @@ export class Beam {
     const at = [...alone]
     let last = this.cells[row * this.width + choice]!
     while (last !== none) {
-      const match = this.chosen.items[last]!
+      const match = this.chosen[last]!
       at[match.referenceBegin] = match
       last = this.before.items[last]!
     }

@@ -1,5 +1,6 @@
 /** Lines as METEOR compares them. */
-import { meteorWords } from './normalise.js'
+import { eachWord } from '../whiteSpace.js'
+import { meteorText } from './normalise.js'
 import { PhraseTree } from './phraseTree.js'
 import type { MeteorTables } from './tables.js'
 import { Vocabulary, type Word } from './vocabulary.js'
@@ -31,7 +32,9 @@ export class LineReader {
   }
 
   read(text: string): Line {
-    const words = meteorWords(text, this.tables.prefixes).map((word) => this.vocabulary.wordOf(word))
+    const line = meteorText(text, this.tables.prefixes)
+    const words: Word[] = []
+    eachWord(line, (begin, end) => words.push(this.vocabulary.wordAt(line, begin, end)))
     const ids = words.map(({ id }) => id)
     const spans: Span[] = []
     let functionWords = 0

@@ -1,4 +1,5 @@
 /** What in a hypothesis may stand for what in a reference. */
+import { grown } from '../growing.js'
 import type { Line, Span } from './line.js'
 import type { MeteorTables } from './tables.js'
 import type { Word } from './vocabulary.js'
@@ -27,20 +28,33 @@ export interface Matches {
 /** Hot: every word of a hypothesis meets every word of its references (`scripts/bench/captions.mjs`). */
 export class MatchFinder {
   private readonly given = new WordSet()
+  /** Words that have kin in the hypothesis. */
+  private readonly related = new WordSet()
   private readonly sieve = new PhraseSieve()
 
   constructor(private readonly tables: MeteorTables) {}
 
+  /** In each of some references, in their order. All lines have been read: words are told of their kin when read. */
+  findAll(hypothesis: Line, references: readonly Line[]): Matches[] {
+    this.given.clear()
+    this.related.clear()
+    for (const word of hypothesis.words) {
+      if (this.given.has(word)) continue
+      this.given.add(word)
+      for (const kin of word.kin) this.related.add(kin.word)
+    }
+    return references.map((reference) => this.find(hypothesis, reference))
+  }
+
   /** Equal lines are compared by equal words alone. */
-  find(hypothesis: Line, reference: Line): Matches {
+  private find(hypothesis: Line, reference: Line): Matches {
     const at = reference.words.map((): Match[] => [])
     const compareAll = !isSame(hypothesis, reference)
-    this.given.fill(hypothesis.words)
     for (let j = 0; j < at.length; j++) {
       const wanted = reference.words[j]!
       if (this.given.has(wanted))
-        addWords(at, j, { hypothesis, matcher: matchers.exact, fits: (word) => word === wanted })
-      if (compareAll) this.addKin(at, j, hypothesis, wanted)
+        addWords(at[j]!, j, { hypothesis, matcher: matchers.exact, fits: (word) => word === wanted })
+      if (compareAll && this.related.has(wanted)) addKin(at[j]!, j, hypothesis, wanted)
     }
     if (compareAll) {
       this.eachParaphrase(reference, hypothesis, (source, target) =>
@@ -51,14 +65,6 @@ export class MatchFinder {
       )
     }
     return { at, ...coverageOf(at, hypothesis.words.length) }
-  }
-
-  /** Words with the same stem first, then synonyms. */
-  private addKin(at: readonly Match[][], j: number, hypothesis: Line, { kin }: Word): void {
-    if (!kin.some(({ word }) => this.given.has(word))) return
-    const find = (word: Word) => kin.find((each) => each.word === word)
-    addWords(at, j, { hypothesis, matcher: matchers.stem, fits: (word) => find(word)?.sameStem === true })
-    addWords(at, j, { hypothesis, matcher: matchers.synonym, fits: (word) => find(word)?.synonym === true })
   }
 
   /** Phrases of a line that the table replaces by phrases of the other one. */
@@ -78,6 +84,13 @@ export class MatchFinder {
 const isSame = (a: Line, b: Line) =>
   a.words.length === b.words.length && a.words.every((word, i) => word === b.words[i])
 
+/** Words with the same stem first, then synonyms. */
+function addKin(at: Match[], j: number, hypothesis: Line, { kin }: Word): void {
+  const find = (word: Word) => kin.find((each) => each.word === word)
+  addWords(at, j, { hypothesis, matcher: matchers.stem, fits: (word) => find(word)?.sameStem === true })
+  addWords(at, j, { hypothesis, matcher: matchers.synonym, fits: (word) => find(word)?.synonym === true })
+}
+
 interface WordMatcher {
   readonly hypothesis: Line
   readonly matcher: number
@@ -86,13 +99,12 @@ interface WordMatcher {
 
 /** Matches of the reference's word at `referenceBegin`. */
 function addWords(
-  at: readonly Match[][],
+  at: Match[],
   referenceBegin: number,
   { hypothesis: { words }, matcher, fits }: WordMatcher,
 ): void {
   for (let begin = 0; begin < words.length; begin++)
-    if (fits(words[begin]!))
-      at[referenceBegin]!.push({ referenceBegin, referenceLength: 1, begin, length: 1, matcher })
+    if (fits(words[begin]!)) at.push({ referenceBegin, referenceLength: 1, begin, length: 1, matcher })
 }
 
 const paraphrase = (inReference: Span, inHypothesis: Span): Match => ({
@@ -118,27 +130,22 @@ function coverageOf(
   return { referenceCoverage, coverage }
 }
 
-/** The words of a line, found by their numbers. */
+/** Words, found by their numbers. */
 class WordSet {
   private marks = new Int32Array(2 ** 10)
   private fillings = 0
 
-  fill(words: readonly Word[]): void {
+  clear(): void {
     this.fillings++
-    for (const { number } of words) {
-      if (number >= this.marks.length) this.grow(2 * number)
-      this.marks[number] = this.fillings
-    }
+  }
+
+  add({ number }: Word): void {
+    if (number >= this.marks.length) this.marks = grown(this.marks, 2 * number)
+    this.marks[number] = this.fillings
   }
 
   has({ number }: Word): boolean {
     return this.marks[number] === this.fillings
-  }
-
-  private grow(size: number): void {
-    const marks = new Int32Array(size)
-    marks.set(this.marks)
-    this.marks = marks
   }
 }
 

@@ -1,7 +1,7 @@
 /** METEOR 1.5 (Denkowski and Lavie 2014) for English, with the parameters that the COCO evaluation calls it with. */
 import type { Score, Scored } from '../scores.js'
 import { Beam } from './beam.js'
-import { ceilingOf } from './ceiling.js'
+import { Ceiling } from './ceiling.js'
 import { type Line, LineReader } from './line.js'
 import { type Match, type Matches, MatchFinder } from './matches.js'
 import { trim } from './normalise.js'
@@ -20,6 +20,7 @@ export interface Segment {
 export class Meteor {
   private readonly reader: LineReader
   private readonly finder: MatchFinder
+  private readonly ceiling = new Ceiling()
   private readonly beam = new Beam()
 
   constructor(tables: MeteorTables) {
@@ -30,9 +31,15 @@ export class Meteor {
   /** @param references one at least; `|||` in one makes two of it */
   segment({ hypothesis, references }: Scored): Segment {
     const line = this.reader.read(trim(hypothesis.replaceAll('|||', '').replaceAll('  ', ' ')))
-    const pairs = references
+    const lines = references
       .flatMap((reference) => reference.split('|||'))
-      .map((text, index) => this.pair(line, this.reader.read(trim(text)), index))
+      .map((text) => this.reader.read(trim(text)))
+    const pairs = this.finder
+      .findAll(line, lines)
+      .map((matches, index): Pair => {
+        const reference = lines[index]!
+        return { reference, index, matches, ceiling: this.ceiling.of(line, reference, matches) }
+      })
       .sort((a, b) => b.ceiling - a.ceiling)
     let best: Segment | undefined
     for (const pair of pairs) {
@@ -41,11 +48,6 @@ export class Meteor {
       if (!best || isBetter(segment, best)) best = segment
     }
     return best!
-  }
-
-  private pair(hypothesis: Line, reference: Line, index: number): Pair {
-    const matches = this.finder.find(hypothesis, reference)
-    return { reference, index, matches, ceiling: ceilingOf(hypothesis, reference, matches) }
   }
 
   private align(hypothesis: Line, { reference, index, matches }: Pair): Segment {

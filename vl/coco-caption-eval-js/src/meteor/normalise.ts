@@ -82,11 +82,7 @@ function separateStop(word: string, next: string, prefixes: Prefixes): string {
 /** Most captions: words with one blank between, in which nothing is changed. */
 const plainWords = /^[a-z0-9]+(?: [a-z0-9]+)*$/
 
-/** The words that METEOR compares. */
-export function meteorWords(text: string, prefixes: Prefixes): string[] {
-  if (plainWords.test(text)) return text.split(' ')
-  return normalise(text, prefixes)
-    .toLowerCase()
-    .split(between)
-    .filter((word) => word !== '')
+/** @returns the words of a text as METEOR compares them, with one blank between */
+export function meteorText(text: string, prefixes: Prefixes): string {
+  return plainWords.test(text) ? text : normalise(text, prefixes).toLowerCase()
 }

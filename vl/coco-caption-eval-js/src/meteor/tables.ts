@@ -128,13 +128,13 @@ export class MeteorTables {
 
   /** Numbers of the synonym sets that a word or one of its base forms is in, each once. */
   synonymSets(word: string): readonly number[] {
-    const entries = [this.synonyms.indexOf(word), ...this.baseEntries(word)].filter((entry) => entry >= 0)
-    return [...new Set(entries.flatMap((entry) => [...this.setsOf(entry)]))]
-  }
-
-  private setsOf(entry: number): Uint32Array {
     const { sets, setStarts } = this.numbers
-    return sets.subarray(setStarts[entry], setStarts[entry + 1])
+    const found = new Set<number>()
+    for (const entry of [this.synonyms.indexOf(word), ...this.baseEntries(word)]) {
+      if (entry < 0) continue
+      for (let i = setStarts[entry]!; i < setStarts[entry + 1]!; i++) found.add(sets[i]!)
+    }
+    return [...found]
   }
 
   private baseEntries(word: string): readonly number[] {

@@ -1,6 +1,7 @@
 /** Words with all that is looked up of each, once, and how those that texts have are alike. */
 import { stem } from './stem.js'
 import type { MeteorTables } from './tables.js'
+import { WordNumbers } from './wordNumbers.js'
 
 export interface Word {
   /** In the order in which words are first read. */
@@ -24,26 +25,28 @@ interface Entry extends Word {
 }
 
 export class Vocabulary {
-  private readonly known = new Map<string, Word>()
+  private readonly numbers = new WordNumbers()
+  private readonly words: Word[] = []
   private readonly byStem = new Map<string, Entry[]>()
   /** By the numbers of synonym sets. */
   private readonly bySet = new Map<number, Entry[]>()
 
   constructor(private readonly tables: MeteorTables) {}
 
-  /** Equal words are the same object. */
-  wordOf(text: string): Word {
-    return this.known.get(text) ?? this.add(text)
+  /** The word from `begin` to before `end`; equal ones are the same object. */
+  wordAt(line: string, begin: number, end: number): Word {
+    const number = this.numbers.numberOf(line, begin, end)
+    return this.words[number] ?? this.add(line.slice(begin, end))
   }
 
   private add(text: string): Word {
     const word: Entry = {
-      number: this.known.size,
+      number: this.words.length,
       isFunction: this.tables.functionWords.has(text),
       id: this.tables.wordId(text),
       kin: [],
     }
-    this.known.set(text, word)
+    this.words.push(word)
     const sameStem = new Set(enter(this.byStem, stem(text), word))
     const synonyms = new Set(this.tables.synonymSets(text).flatMap((set) => enter(this.bySet, set, word)))
     for (const other of new Set([...sameStem, ...synonyms])) {

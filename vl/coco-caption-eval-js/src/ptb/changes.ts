@@ -1,7 +1,7 @@
-/** What a rule of the tokenizer makes of the text that it matched; `undefined` where no token comes of it. */
-export type Change = (text: string) => string | undefined
+/** What a rule of the tokenizer makes of the text that it matched. */
+export type Change = (text: string) => string
 
-export const dropped: Change = () => undefined
+export const unchanged: Change = (text) => text
 export const become =
   (token: string): Change =>
   () =>
@@ -9,11 +9,12 @@ export const become =
 
 const softHyphen = /\u00ad/g
 
-export const noSoftHyphens: Change = (text) => text.replace(softHyphen, '') || '-'
+export const noSoftHyphens: Change = (text) =>
+  text.includes('\u00ad') ? text.replace(softHyphen, '') || '-' : text
 export const blanksKept: Change = (text) => text.replaceAll(' ', '\u00a0')
 export const ampersands: Change = (text) => text.replace(/&amp;/gi, '&')
 export const brackets: Change = (text) => text.replaceAll('(', '-LRB-').replaceAll(')', '-RRB-')
-export const phone: Change = (text) => brackets(blanksKept(text)!)
+export const phone: Change = (text) => brackets(blanksKept(text))
 export const dashes: Change = (text) => (text.length === 3 || text.length === 4 ? '--' : text)
 
 const fractions: Readonly<Record<string, string>> = {

@@ -3,11 +3,13 @@ import { Automaton } from '../automaton/automaton.js'
 import { type Pattern, parsePattern, setsIn } from '../automaton/pattern.js'
 import { classify } from '../automaton/units.js'
 import { blocks } from './blocks.js'
+import { unchanged } from './changes.js'
 import { type Rule, rules } from './rules.js'
 
-/** A rule with its two halves as automata of their own, where there are two. */
-interface Compiled extends Rule {
-  readonly halves?: { readonly pattern: Automaton; readonly before: Automaton }
+/** What happens to a match of a rule. */
+interface Compiled extends Required<Omit<Rule, 'pattern' | 'before'>> {
+  /** Its two halves as automata of their own, where there are two. */
+  readonly halves: { readonly pattern: Automaton; readonly before: Automaton } | undefined
 }
 
 export const lineEnd = '\n'
@@ -25,16 +27,20 @@ function compile(): Lexer {
   }))
   const whole = ({ pattern, before }: (typeof parsed)[number]): Pattern =>
     before ? { kind: 'sequence', parts: [pattern, before] } : pattern
-  const classes = classify([...new Set(parsed.flatMap((each) => setsIn(whole(each))))])
+  const classes = classify(setsIn(parsed.map(whole)))
   return {
     all: new Automaton(parsed.map(whole), classes),
-    rules: parsed.map(({ rule, pattern, before }) => {
-      if (!before) return rule
-      return {
-        ...rule,
-        halves: { pattern: new Automaton([pattern], classes), before: new Automaton([before], classes) },
-      }
-    }),
+    rules: parsed.map(({ rule, pattern, before }) => ({
+      giveBack: rule.giveBack ?? 0,
+      keep: rule.keep ?? false,
+      change: rule.change ?? unchanged,
+      drops: rule.drops ?? false,
+      endsLine: rule.endsLine ?? false,
+      halves: before && {
+        pattern: new Automaton([pattern], classes),
+        before: new Automaton([before], classes),
+      },
+    })),
   }
 }
 
@@ -44,8 +50,7 @@ let compiled: Lexer | undefined
 function splitAt({ halves }: Compiled, text: string, begin: number, end: number): number {
   if (!halves) return end
   const ends = halves.pattern.endings(text, begin, end)
-  const fits = (at: number) => halves.before.endings(text, at, end).at(-1) === end
-  return ends.reverse().find(fits)!
+  return ends.findLast((at) => halves.before.matches(text, at, end))!
 }
 
 /**
@@ -60,13 +65,20 @@ export function lex(text: string, take: (token: string) => void): void {
     const { end, pattern } = compiled.all.longest(text, begin)
     if (pattern < 0) throw new Error(`no rule for U+${text.charCodeAt(begin).toString(16)}`)
     const rule = compiled.rules[pattern]!
-    const matched = text.slice(begin, splitAt(rule, text, begin, end))
-    const { giveBack = 0, keep = false, change, endsLine } = rule
-    const back = typeof giveBack === 'number' ? giveBack : giveBack(matched)
-    const keeps = typeof keep === 'boolean' ? keep : keep(matched)
-    const kept = keeps ? matched : matched.slice(0, matched.length - back)
-    const token = endsLine ? lineEnd : change ? change(kept) : kept
-    if (token !== undefined) take(token)
-    begin += matched.length - back
+    if (rule.drops) begin = end
+    else begin += takeMatch(rule, text.slice(begin, splitAt(rule, text, begin, end)), take)
   }
+}
+
+/** @returns how much of the match is read */
+function takeMatch(
+  { giveBack, keep, change, endsLine }: Compiled,
+  matched: string,
+  take: (token: string) => void,
+): number {
+  const back = typeof giveBack === 'number' ? giveBack : giveBack(matched)
+  const keeps = typeof keep === 'boolean' ? keep : keep(matched)
+  const kept = keeps ? matched : matched.slice(0, matched.length - back)
+  take(endsLine ? lineEnd : change(kept))
+  return matched.length - back
 }

@@ -10,7 +10,6 @@ import {
   type Change,
   currency,
   dashes,
-  dropped,
   fraction,
   noSoftHyphens,
   phone,
@@ -24,11 +23,13 @@ export interface Rule {
   readonly before?: string
   /** Nothing, by default. */
   readonly change?: Change
+  /** No token comes of it. */
+  readonly drops?: boolean
   /** How many characters at the end of the match are read again. */
   readonly giveBack?: number | ((text: string) => number)
   /** Whether the token keeps what is given back: the stop of an abbreviation that ends a sentence counts twice. */
-  readonly keep?: true | ((text: string) => boolean)
-  readonly endsLine?: true
+  readonly keep?: boolean | ((text: string) => boolean)
+  readonly endsLine?: boolean
 }
 
 const isLetterWithStop = (text: string) => text.length === 2
@@ -104,7 +105,7 @@ export const rules: readonly Rule[] = [
   // Quotes, brackets and other signs.
   { pattern: `'"' | '&quot;'`, before: '[A-Za-z0-9$]', change: quoteLeft },
   { pattern: `'"' | '&quot;'`, change: quoteRight },
-  { pattern: String.raw`[\x007F]`, change: dropped },
+  { pattern: String.raw`[\x007F]`, drops: true },
   { pattern: "'<' | '&lt;'", change: become('<') },
   { pattern: "'>' | '&gt;'", change: become('>') },
   {
@@ -141,8 +142,8 @@ export const rules: readonly Rule[] = [
   { pattern: '(APOS) | QUOTE QUOTE | QCH QCH?', change: quoteRight },
   { pattern: "'<<' | '>>'" },
   { pattern: 'MISC' },
-  { pattern: String.raw`[\x0000] | SPACE+ | [\x200B\x200E\x200F\xFEFF]`, change: dropped },
+  { pattern: String.raw`[\x0000] | SPACE+ | [\x200B\x200E\x200F\xFEFF]`, drops: true },
   { pattern: 'NL', endsLine: true },
-  { pattern: "'&nbsp;'", change: dropped },
-  { pattern: String.raw`[^\x000A]`, change: dropped },
+  { pattern: "'&nbsp;'", drops: true },
+  { pattern: String.raw`[^\x000A]`, drops: true },
 ]
