@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { buildWorld } from '../dist/datasets/world/index.js'
 import { cacheFolder } from '../dist/src/files/index.js'
-import { ours, record, root, run, train } from './runs.mjs'
+import { ours, record, root, train, trainInPytorch } from './runs.mjs'
 
 const text = { type: 'string' }
 const { values } = parseArgs({
@@ -59,26 +59,18 @@ async function configFor(dataset) {
   return config
 }
 
-async function trainInPytorch(seed) {
-  const folder = join(cache, `peer-${seed}`)
-  const settings = ['--out', folder, '--seed', String(seed), '--cache', cache]
-  await run(process.execPath, [join(root, 'scripts/bench/export-run.mjs'), ...settings])
-  const peer = join(root, 'scripts/bench/peers/exported.py')
-  const said = await run(values.python, [
-    peer,
-    ...['--data', folder, '--seed', String(seed), '--threads', threads],
-  ])
-  const { test, torch } = JSON.parse(said.trim().split('\n').at(-1))
-  return { scores: { overall: test }, torch }
-}
-
 const variants = {
   lst: (seed) => trained(seed),
   'no-taps': (seed) => trained(seed, '--gates', 'one'),
   full: (seed) => trained(seed, '--method', 'full'),
   'no-picture': async (seed) =>
     await trained(seed, '--config', await configFor(await worldWithoutPictures())),
-  ...(values.python ? { pytorch: trainInPytorch } : {}),
+  ...(values.python
+    ? {
+        pytorch: (seed) =>
+          trainInPytorch(values.python, join(cache, `peer-${seed}`), { seed, threads, cache }),
+      }
+    : {}),
 }
 
 if (!values.python) console.error('pytorch is left out: name a Python with --python')

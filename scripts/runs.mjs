@@ -39,6 +39,21 @@ export async function train(split, ...words) {
   }
 }
 
+/**
+ * The same training in PyTorch, from the same start values, in the same order of samples.
+ *
+ * @param folder for what PyTorch reads; left there
+ * @param settings JSON of a run's settings that differ from the preset
+ */
+export async function trainInPytorch(python, folder, { seed, threads, cache, settings = '{}' }) {
+  const exporting = ['--out', folder, '--seed', seed, '--cache', cache, '--settings', settings]
+  await run(process.execPath, [join(root, 'scripts/bench/export-run.mjs'), ...exporting.map(String)])
+  const training = ['--data', folder, '--seed', seed, '--threads', threads]
+  const said = await run(python, [join(root, 'scripts/bench/peers/exported.py'), ...training.map(String)])
+  const { test, torch } = JSON.parse(said.trim().split('\n').at(-1))
+  return { scores: { overall: test }, torch }
+}
+
 const machine = `${cpus().length} × ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB`
 
 /**
