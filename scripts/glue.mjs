@@ -27,7 +27,7 @@ const rows = {
   adapter: ['3e-3'],
   lora: ['3e-3'],
   bitfit: ['3e-3'],
-  prompt: ['0.3'],
+  prompt: ['0.3', '--prompt-length', '20'],
   lst: ['3e-3', '--tap-norm', 'on'],
 }
 
