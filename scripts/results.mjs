@@ -74,7 +74,7 @@ const variants = {
 }
 
 if (!values.python) console.error('pytorch is left out: name a Python with --python')
-const chosen = values.only?.split(',') ?? Object.keys(variants)
+const chosen = (values.only?.split(',') ?? Object.keys(variants)).filter((name) => name in variants)
 const seeds = (values.seeds ?? '1,2,3').split(',').map(Number)
 const jobs = seeds.flatMap((seed) =>
   chosen.map((variant) => ({ key: { variant, seed }, run: () => variants[variant](seed) })),

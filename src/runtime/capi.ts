@@ -148,12 +148,7 @@ function load(): Api {
 
   const env = made(functions.CreateEnv, logLevel.error, 'vl-lst')
   const cpu = made(functions.CreateCpuMemoryInfo, 1, 0)
-  const arena = made(
-    functions.CreateArenaCfgV2,
-    ['max_dead_bytes_per_chunk'],
-    BigUint64Array.of(BigInt(largestRest)),
-    1,
-  )
+  const arena = made(functions.CreateArenaCfgV2, Object.keys(arenaSettings), arenaValues, arenaValues.length)
   functions.CreateAndRegisterAllocator(env, cpu, arena)
   released.ReleaseArenaCfg(arena)
   return {
@@ -175,10 +170,11 @@ function load(): Api {
 const logLevel = { error: 3 } as const
 
 /**
- * Bytes that a block may be larger than asked. By default a rest is only cut off from 128 MB, or where the block is twice
- * as large: prompts at T5-base's size, 128 tokens, took 3.3 GB then, and 2.3 with this (docs/decisions.md).
+ * Of all sessions' memory: a block is cut where it is larger than asked by more than this. By default that is 128 MB, or
+ * twice as large: prompts at T5-base's size beside 128 tokens took 3.3 GB then, and 2.3 with this (docs/decisions.md).
  */
-const largestRest = 2 ** 20
+const arenaSettings = { max_dead_bytes_per_chunk: 2 ** 20 } as const
+const arenaValues = BigUint64Array.from(Object.values(arenaSettings), BigInt)
 
 function openLibrary(path: string) {
   try {
