@@ -8,7 +8,7 @@
  * greedy decoding. Dropout is 0 by default: here one rate is for all sites, where the anchor in the data's README has 0.1 at
  * the ends of sublayers alone. Every run that is not in the file yet is made and written down at once.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cacheFolder } from '../dist/src/files/index.js'
@@ -26,6 +26,7 @@ import {
   schedules,
   Trainer,
 } from '../dist/src/training/index.js'
+import { record } from './runs.mjs'
 
 const text = { type: 'string' }
 const { values } = parseArgs({
@@ -98,7 +99,7 @@ async function train({ method: name, options = {}, learningRate }, seed) {
   const exact = await score({ ...spec, dropout: 0 }, parameters)
   const trained = parameters.reduce((sum, { value }) => sum + value.floats.length, 0)
   trainer.close()
-  return { exact, trained }
+  return { method: name, learningRate, options, scores: { overall: exact }, trained }
 }
 
 /** Share of the test words whose phonemes are all right. */
@@ -124,20 +125,10 @@ async function score(spec, parameters) {
   return right / words.test.length
 }
 
-const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []
-for (const seed of (values.seeds ?? '0,1,2').split(',').map(Number)) {
-  for (const name of values.methods?.split(',') ?? Object.keys(rows)) {
-    if (known.some((done) => done.name === name && done.seed === seed && done.dropout === dropout)) continue
-    const began = performance.now()
-    const result = await train(rows[name], seed)
-    known.push({
-      name,
-      seed,
-      ...rows[name],
-      ...result,
-      seconds: Math.round((performance.now() - began) / 1000),
-    })
-    writeFileSync(file, `${JSON.stringify(known, undefined, 1)}\n`)
-    console.log(JSON.stringify(known.at(-1)))
-  }
-}
+const jobs = (values.seeds ?? '0,1,2').split(',').flatMap((seed) =>
+  (values.methods?.split(',') ?? Object.keys(rows)).map((name) => ({
+    key: { name, seed: Number(seed), dropout },
+    run: () => train(rows[name], Number(seed)),
+  })),
+)
+await record(file, jobs, 1)

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { parse } from 'yaml'
 import { cacheFolder } from '../dist/src/files/index.js'
-import { record, root, train, trainInPytorch } from './runs.mjs'
+import { pytorchVariant, record, root, train, trainInPytorch, variantJobs } from './runs.mjs'
 
 const text = { type: 'string' }
 const { values } = parseArgs({
@@ -36,17 +36,11 @@ const variants = {
       ...['test', '--config', recipe, '--seed', String(seed), '--threads', threads, '--cache', cache],
       ...Object.entries(places).flatMap(([option, path]) => [`--${option}`, path]),
     ),
-  pytorch: (seed) => {
+  ...pytorchVariant(values.python, (seed) => {
     const { 'n-boxes': nBoxes, ...rest } = parse(readFileSync(recipe, 'utf8'))
     const settings = JSON.stringify({ ...rest, nBoxes, ...places })
     return trainInPytorch(values.python, join(cache, `peer-easy-${seed}`), { seed, threads, cache, settings })
-  },
+  }),
 }
-const chosen = values.only?.split(',') ?? (values.python ? ['ours', 'pytorch'] : ['ours'])
-const jobs = (values.seeds ?? '1,2,3').split(',').flatMap((seed) =>
-  chosen.map((variant) => ({
-    key: { variant, seed: Number(seed) },
-    run: () => variants[variant](Number(seed)),
-  })),
-)
-await record(values.out ?? join(root, 'docs/bench/easy-vqa-clip.json'), jobs, Number(values.side ?? 2))
+const file = values.out ?? join(root, 'docs/bench/easy-vqa-clip.json')
+await record(file, variantJobs(variants, values), Number(values.side ?? 2))

@@ -2,7 +2,7 @@
  * All methods on GLUE's small tasks, by one command:
  *
  *   npm run build && node scripts/glue.mjs [--data ../shared/data] [--tasks cola,rte] [--methods lst,full] [--seeds 1,2,3]
- *       [--epochs 5] [--side 2] [--out docs/bench/glue.json]
+ *       [--epochs 3] [--side 2] [--out docs/bench/glue.json]
  *
  * A small T5 that has read English, batches of 32, a rate for each method that falls to 0. Every run that is not in the
  * file yet is made and written down at once, so it goes on where it stopped; `--side` says how many run side by side, a
@@ -36,7 +36,7 @@ const settings = (task, method, seed) => {
   return [
     ...['--task', task, '--dataset', join(data, 'glue', folders[task]), '--backbone', join(data, 't5-mini')],
     ...['--method', method, '--learning-rate', rate, ...options, '--seed', String(seed), '--threads', '1'],
-    ...['--batch-size', '32', '--accumulate', '1', '--epochs', values.epochs ?? '5'],
+    ...['--batch-size', '32', '--accumulate', '1', '--epochs', values.epochs ?? '3'],
     ...['--warmup-ratio', '0.05', '--dropout', '0'],
   ]
 }

@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { buildWorld } from '../dist/datasets/world/index.js'
 import { cacheFolder } from '../dist/src/files/index.js'
-import { ours, record, root, train, trainInPytorch } from './runs.mjs'
+import { ours, pytorchVariant, record, root, train, trainInPytorch, variantJobs } from './runs.mjs'
 
 const text = { type: 'string' }
 const { values } = parseArgs({
@@ -65,18 +65,10 @@ const variants = {
   full: (seed) => trained(seed, '--method', 'full'),
   'no-picture': async (seed) =>
     await trained(seed, '--config', await configFor(await worldWithoutPictures())),
-  ...(values.python
-    ? {
-        pytorch: (seed) =>
-          trainInPytorch(values.python, join(cache, `peer-${seed}`), { seed, threads, cache }),
-      }
-    : {}),
+  ...pytorchVariant(values.python, (seed) =>
+    trainInPytorch(values.python, join(cache, `peer-${seed}`), { seed, threads, cache }),
+  ),
 }
 
-if (!values.python) console.error('pytorch is left out: name a Python with --python')
-const chosen = (values.only?.split(',') ?? Object.keys(variants)).filter((name) => name in variants)
-const seeds = (values.seeds ?? '1,2,3').split(',').map(Number)
-const jobs = seeds.flatMap((seed) =>
-  chosen.map((variant) => ({ key: { variant, seed }, run: () => variants[variant](seed) })),
-)
-await record(values.out ?? join(root, 'docs', 'bench', 'builtin.json'), jobs, Number(values.side ?? 1))
+const file = values.out ?? join(root, 'docs', 'bench', 'builtin.json')
+await record(file, variantJobs(variants, values), Number(values.side ?? 1))

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { cpus, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isDeepStrictEqual, promisify } from 'node:util'
+import { promisify } from 'node:util'
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const execute = promisify(execFile)
@@ -54,6 +54,24 @@ export async function trainInPytorch(python, folder, { seed, threads, cache, set
   return { scores: { overall: test }, torch }
 }
 
+/** The variant that a table has beside ours, where there is a Python for it. */
+export function pytorchVariant(python, train) {
+  if (python) return { pytorch: train }
+  console.error('pytorch is left out: name a Python with --python')
+  return {}
+}
+
+/** Each of some variants, by their names, with each seed. */
+export function variantJobs(variants, { only, seeds = '1,2,3' }) {
+  const chosen = (only?.split(',') ?? Object.keys(variants)).filter((name) => name in variants)
+  return seeds
+    .split(',')
+    .map(Number)
+    .flatMap((seed) =>
+      chosen.map((variant) => ({ key: { variant, seed }, run: () => variants[variant](seed) })),
+    )
+}
+
 const machine = `${cpus().length} × ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB`
 
 /**
@@ -64,9 +82,7 @@ const machine = `${cpus().length} × ${cpus()[0].model}, ${Math.round(totalmem()
 export async function record(file, jobs, side) {
   const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { runs: [] }
   const isKnown = ({ key }) =>
-    known.runs.some((done) =>
-      isDeepStrictEqual(key, Object.fromEntries(Object.keys(key).map((k) => [k, done[k]]))),
-    )
+    known.runs.some((done) => Object.entries(key).every(([name, value]) => done[name] === value))
   const left = jobs.filter((job) => !isKnown(job))
   const work = async () => {
     for (let job = left.shift(); job; job = left.shift()) {

@@ -2,6 +2,7 @@
  * Automata: a nondeterministic one is built from patterns (Thompson 1968), and becomes deterministic where texts lead
  * it. The longest match of several patterns is found in one pass, whatever their order.
  */
+import { grown } from '../growing.js'
 import type { Pattern } from './pattern.js'
 import type { UnitClasses } from './units.js'
 
@@ -193,11 +194,7 @@ export class Automaton {
   }
 
   private addRow(row: number, pattern: number): void {
-    if (row + this.width > this.table.length) {
-      const table = new Int32Array(this.table.length * 2)
-      table.set(this.table)
-      this.table = table
-    }
+    if (row + this.width > this.table.length) this.table = grown(this.table, 2 * this.table.length)
     this.table.fill(unknown, row, row + this.width)
     this.table[row + this.width - 1] = pattern === Number.POSITIVE_INFINITY ? -1 : pattern
   }
