@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { cudaLibraries } from './cuda.js'
 import { findLibrary } from './library.js'
 import { mpiFiles } from './mpiFiles.js'
-import { openShared } from './shared.js'
+import { findShared, openShared } from './shared.js'
 import { vulkanLoader } from './webgpu.js'
 
 /** A file that something needs: a path, or a name that the system looks up. */
@@ -18,19 +18,16 @@ export interface NeededFile {
 /** Every file, found or not. One of MPI's is enough; without it training stays on one machine. */
 export function neededFiles(): readonly NeededFile[] {
   const { path } = findLibrary()
-  const system = (use: NeededFile['for'], name: string) => ({
-    for: use,
-    name,
-    found: openShared(name) !== undefined,
-  })
   if (process.platform !== 'linux') return [{ for: 'onnxruntime', name: path, found: true }]
   return [
     { for: 'onnxruntime', name: path, found: true },
     ...cudaLibraries().map((file) => ({ for: 'cuda' as const, ...file })),
-    system('webgpu', vulkanLoader),
+    { for: 'webgpu', name: vulkanLoader, found: openShared(vulkanLoader) !== undefined },
     ...vulkanDrivers(),
     ...Object.values(mpiFiles).flatMap((names) =>
-      names.filter(isInstalled).map((name) => system('mpi', name)),
+      names
+        .filter(isInstalled)
+        .map((name) => ({ for: 'mpi' as const, name, found: findShared(name) !== undefined })),
     ),
   ]
 }
