@@ -1,8 +1,9 @@
 /** Questions and answers about the scenes of a split, balanced so that the question alone says little. */
 import { Random } from '../../src/base/index.js'
 import type { WorldSplit } from './attributes.js'
-import { noun, plainVoice, tellApart, type Voice, variedVoice } from './language.js'
+import { noun, plainVoice, pluralOf, richVoice, tellApart, type Voice, type VoiceOf } from './language.js'
 import { type Asked, type QuestionKind, questionKinds, speakable } from './questions.js'
+import { rareWords } from './rareWords.js'
 import type { Scene } from './scene.js'
 
 export interface WorldQuestion {
@@ -22,12 +23,16 @@ export type Balance = Map<string, number>
 const candidates = 6
 const tries = 40
 
-/** @param balance goes on from scene to scene of a split */
+/**
+ * @param balance goes on from scene to scene of a split
+ * @param voiceOf how the questions are worded
+ */
 export function questionsAbout(
   scene: Scene,
   split: WorldSplit,
   howMany: number,
   balance: Balance,
+  voiceOf: VoiceOf = richVoice,
 ): WorldQuestion[] {
   const random = new Random(scene.seed, 2)
   const asked: WorldQuestion[] = []
@@ -35,7 +40,7 @@ export function questionsAbout(
     const kind = random.weighted(questionKinds, ({ weight }) => weight)!
     const question = rarest(scene, split, kind, random, balance)
     if (!question || asked.some(({ plain }) => plain === question.say(plainVoice))) continue
-    const said = worded(scene, split, kind, question, random)
+    const said = worded(scene, split, kind, question, random, voiceOf(random, split))
     if (!said) continue
     const key = keyOf(kind, question)
     balance.set(key, (balance.get(key) ?? 0) + 1)
@@ -67,6 +72,8 @@ function rarest(
 const distractedShare = 0.15
 /** Words and signs of a question: with the prompt they are less than the 20 tokens that the paper's tasks read. */
 const longest = 17
+/** Pieces of a rare word at most, and of several; any other word is one. */
+const rarePieces = new Map(rareWords.flatMap((word) => [[word, 4] as const, [pluralOf(word), 6] as const]))
 
 /** @returns `undefined` where the question is too long */
 function worded(
@@ -75,18 +82,23 @@ function worded(
   kind: QuestionKind,
   asked: Asked,
   random: Random,
+  voice: Voice,
 ): WorldQuestion | undefined {
-  const voice = variedVoice(random)
   const question = asked.say(voice)
   const distractor = random.uniform() < distractedShare ? besides(scene, split, voice, random) : ''
   const ways = [`${distractor}${question}`, question]
-  const fitting = ways.find((way) => way.split(/ |(?=[?.:,])/).length <= longest)
+  const fitting = ways.find((way) => lengthOf(way) <= longest)
   return fitting === undefined
     ? undefined
     : {
         ...{ kind, question: fitting, plain: asked.say(plainVoice) },
         ...{ answer: asked.answer, answers: annotators(asked, random) },
       }
+}
+
+function lengthOf(text: string): number {
+  const words = text.split(/ |(?=[?.:,])/)
+  return words.reduce((sum, word) => sum + (rarePieces.get(word) ?? 1), 0)
 }
 
 /** A clause that has nothing to do with the answer. */

@@ -5,5 +5,6 @@ export { corpusDocument, corpusScene, corpusSeed, corpusTexts, type Passage } fr
 export { type Balance, questionsAbout, type WorldQuestion } from './examine.js'
 export { variedVoice } from './language.js'
 export { placeOf } from './places.js'
+export { rareWords } from './rareWords.js'
 export { renderScene } from './render.js'
 export { makeScene, matches, type Scene, type Thing, twinOf } from './scene.js'

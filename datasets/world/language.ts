@@ -1,17 +1,38 @@
 /** Words for what is in a scene: the same meaning can be said in several ways. */
 import type { Random } from '../../src/base/index.js'
-import { type Attribute, attributeNames, type Description, wordsFor } from './attributes.js'
+import { type Attribute, attributeNames, type Description, type WorldSplit, wordsFor } from './attributes.js'
+import { drawRareWord } from './rareWords.js'
 import { allThat, type Scene, type Thing } from './scene.js'
 
 /** Chooses among ways to say the same. */
 export interface Voice {
   pick<T>(ways: readonly T[]): T
+  wordFor(attribute: Attribute, value: string): string
 }
 
-/** Always the first way: two questions of one meaning are one text. */
-export const plainVoice: Voice = { pick: ([first]) => first! }
+/** How the texts of a split are worded. */
+export type VoiceOf = (random: Random, split: WorldSplit) => Voice
 
-export const variedVoice = (random: Random): Voice => ({ pick: (ways) => random.pick(ways) })
+/** Always the first way: two questions of one meaning are one text. */
+export const plainVoice: Voice = {
+  pick: ([first]) => first!,
+  wordFor: (attribute, value) => wordsFor(attribute, value)[0]!,
+}
+
+/** Every way, in common words. */
+export const variedVoice = (random: Random): Voice => ({
+  pick: (ways) => random.pick(ways),
+  wordFor: (attribute, value) => random.pick(wordsFor(attribute, value)),
+})
+
+/** Every way, in common and rare words of a split. @param rareShare of the words for attributes */
+export const richVoice = (random: Random, split: WorldSplit, rareShare = 0.4): Voice => ({
+  pick: (ways) => random.pick(ways),
+  wordFor: (attribute, value) =>
+    random.uniform() < rareShare
+      ? drawRareWord(attribute, value, split, random)
+      : random.pick(wordsFor(attribute, value)),
+})
 
 const anyNoun = ['thing', 'object', 'figure']
 const behind: Readonly<Record<string, string>> = { striped: 'with stripes', dotted: 'with dots' }
@@ -27,13 +48,13 @@ export function noun(
   const adjectives = attributeNames.filter((name) => name !== 'shape' && (name !== 'pattern' || tail === ''))
   const words = adjectives.flatMap((name) => {
     const value = description[name]
-    return value ? [voice.pick(wordsFor(name, value))] : []
+    return value ? [voice.wordFor(name, value)] : []
   })
-  const head = voice.pick(shape ? wordsFor('shape', shape) : anyNoun)
+  const head = shape ? voice.wordFor('shape', shape) : voice.pick(anyNoun)
   return [...words, options.plural ? pluralOf(head) : head, tail].filter((word) => word !== '').join(' ')
 }
 
-const pluralOf = (word: string) => (/(s|x)$/.test(word) ? `${word}es` : `${word}s`)
+export const pluralOf = (word: string) => (/(s|x)$/.test(word) ? `${word}es` : `${word}s`)
 
 export function withArticle(phrase: string): string {
   return `${/^[aeiou]/.test(phrase) ? 'an' : 'a'} ${phrase}`

@@ -1,6 +1,6 @@
 /**
- * A byte-level BPE (Sennrich et al. 2016) over the world's words: every one of them becomes one piece, and whatever
- * else is typed is spelled in bytes. Ids: the first special tokens, 256 bytes, merges, the last special tokens.
+ * A byte-level BPE (Sennrich et al. 2016) over the world's words: every common one becomes one piece, a rare one a few,
+ * and whatever else is typed is spelled in bytes. Ids: the first special tokens, 256 bytes, merges, the last special tokens.
  */
 import { writeFileSync } from 'node:fs'
 
@@ -70,14 +70,17 @@ function merge({ pieces, count }, [left, right]) {
   return { pieces: merged, count }
 }
 
-/** Merges until every word is one piece, each as its two sides. */
-export function learnMerges(texts) {
+/** Merges until no word has more pieces, each as its two sides. @param known merges that come first */
+export function learnMerges(texts, { known = [], mostPieces = 1 } = {}) {
   let words = countWords(texts)
   const merges = []
-  for (let pair = mostFrequentPair(words); pair; pair = mostFrequentPair(words)) {
-    merges.push(pair.split(' '))
-    words = words.map((word) => merge(word, merges.at(-1)))
+  const add = (pair) => {
+    merges.push(pair)
+    words = words.map((word) => merge(word, pair))
   }
+  for (const pair of known) add(pair)
+  const isLong = ({ pieces }) => pieces.length > mostPieces
+  while (words.some(isLong)) add(mostFrequentPair(words.filter(isLong)).split(' '))
   return merges
 }
 

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { corpusTexts } from '../../dist/datasets/world/index.js'
+import { corpusTexts, rareWords } from '../../dist/datasets/world/index.js'
 import { bart } from './bart.mjs'
 import { rounds, trainClip } from './clip.mjs'
 import { pretrain } from './pretrain.mjs'
@@ -41,13 +41,14 @@ function logInto(folder, goesOn = false) {
 
 const makers = {
   tokenizer() {
-    const merges = learnMerges(corpusTexts(4000))
+    const common = learnMerges(corpusTexts(4000))
+    const all = learnMerges(rareWords, { known: common, mostPieces: 4 })
     for (const [name, folder] of Object.entries(folders)) {
-      const tokens = writeTokenizer(merges, forms[name], folder)
+      const tokens = writeTokenizer(name === 'clip' ? common : all, forms[name], folder)
       console.log(`${name}: ${tokens} tokens`)
     }
   },
-  t5: () => pretrain(t5, { folder: folders.t5, steps: 2400, seed, threads, log: logInto(folders.t5) }),
+  t5: () => pretrain(t5, { folder: folders.t5, steps: 6000, seed, threads, log: logInto(folders.t5) }),
   bart: () =>
     pretrain(bart, { folder: folders.bart, steps: 2400, seed, threads, log: logInto(folders.bart) }),
   ...Object.fromEntries(

@@ -22,7 +22,7 @@ const onOneMachine = {
   },
   maxRestarts: {
     unasked: 0,
-    why: 'mpirun or srun ends a run whose worker died: leave it out, and go on with --resume',
+    why: 'mpirun or srun --kill-on-bad-exit=1 ends a run whose worker died: leave it out, and go on with --resume',
   },
 } as const
 

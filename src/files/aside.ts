@@ -3,6 +3,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -18,13 +19,19 @@ import { UserError } from '../base/index.js'
  *
  * @param write writes everything to the path that it is given
  * @param mend what to do when the disk is full or the place can't be written, as errors say it
+ * @param place {@link replace} or {@link keepFirst}
  * @throws {UserError} it can't be written; the temporary file is removed
  */
-export function makeAside(file: string, write: (temporary: string) => void, mend: string): void {
+export function makeAside(
+  file: string,
+  write: (temporary: string) => void,
+  mend: string,
+  place = replace,
+): void {
   const temporary = nameAside(file)
   try {
     write(temporary)
-    putInPlace(temporary, file)
+    place(temporary, file)
   } catch (error) {
     if (existsSync(temporary)) rmSync(temporary)
     throw cannotWrite(error, file, mend)
@@ -36,11 +43,12 @@ export async function makeAsideSlowly(
   file: string,
   write: (temporary: string) => Promise<void>,
   mend: string,
+  place = replace,
 ): Promise<void> {
   const temporary = nameAside(file)
   try {
     await write(temporary)
-    putInPlace(temporary, file)
+    place(temporary, file)
   } catch (error) {
     if (existsSync(temporary)) rmSync(temporary)
     throw cannotWrite(error, file, mend)
@@ -51,9 +59,23 @@ export async function makeAsideSlowly(
 export const nameAside = (file: string): string =>
   `${file}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`
 
-function putInPlace(temporary: string, file: string): void {
+/** Puts a finished file in place of what stands there. */
+function replace(temporary: string, file: string): void {
   force(temporary, 'r+')
   renameSync(temporary, file)
+  syncFolder(dirname(file))
+}
+
+/** Puts a finished file in place unless another stands there by now, which may be in use. */
+export function keepFirst(temporary: string, file: string): void {
+  force(temporary, 'r+')
+  try {
+    linkSync(temporary, file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EEXIST') renameSync(temporary, file) // no links on this file system
+  }
+  rmSync(temporary, { force: true })
   syncFolder(dirname(file))
 }
 

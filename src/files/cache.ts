@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { cannotWrite, makeAside, makeAsideSlowly, makeFolder } from './aside.js'
+import { cannotWrite, keepFirst, makeAside, makeAsideSlowly, makeFolder } from './aside.js'
 
 /** What decides where a cache belongs. */
 interface Machine {
@@ -31,8 +31,8 @@ function platformCache({ platform, home, environment }: Machine): string {
 }
 
 /**
- * The path of a file that is made once and then found again. It is made aside and renamed, so two
- * processes may make it at the same time, and nobody ever sees half of it.
+ * The path of a file that is made once and then found again. It is made aside and put in place whole, so two
+ * processes may make it at the same time: the first one's stays, and nobody ever sees half of it.
  *
  * @param folder the cache; made when needed
  * @param key a file name, with a hash of all that the content depends on; folders in it are made
@@ -44,7 +44,7 @@ export function cachedFile(folder: string, key: string, write: (path: string) =>
   if (existsSync(file)) return file
   try {
     makeFolder(dirname(file))
-    makeAside(file, write, mendCache)
+    makeAside(file, write, mendCache, keepFirst)
   } catch (error) {
     refuseUnlessMade(file, error)
   }
@@ -61,7 +61,7 @@ export async function cachedFileSlowly(
   if (existsSync(file)) return file
   try {
     makeFolder(dirname(file))
-    await makeAsideSlowly(file, write, mendCache)
+    await makeAsideSlowly(file, write, mendCache, keepFirst)
   } catch (error) {
     refuseUnlessMade(file, error)
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type Attribute,
+  attributeNames,
   combinationOf,
   type Description,
   heldOutFor,
@@ -25,7 +26,10 @@ import {
   renderScene,
   twinOf,
 } from '../../datasets/world/index.js'
-import { Random } from '../../src/base/index.js'
+import { pluralOf } from '../../datasets/world/language.js'
+import { ownerOf, rareWordsFor } from '../../datasets/world/rareWords.js'
+import { packageFolder, Random } from '../../src/base/index.js'
+import { openTokenizer } from '../../src/text/index.js'
 import { openVqa } from '../support/dataSets.js'
 
 let cache: string
@@ -50,9 +54,9 @@ test('scenes, questions and answers are the same everywhere', () => {
   )
   expect(said.map(hashOf)).toMatchInlineSnapshot(`
     [
-      "4a89b6aa768d844a",
-      "e8bf1cfafcebda77",
-      "ec7826a730a3255a",
+      "773afc67039a1d52",
+      "3591c5650656de4f",
+      "d75ab7fd36b28319",
     ]
   `)
 })
@@ -84,17 +88,22 @@ test('splits share no scene, and what is held out is neither drawn nor named els
     expect(owners.every((owner) => owner === undefined || owner === split)).toBe(true)
     if (split !== 'train') expect(owners.filter((owner) => owner === split).length).toBeGreaterThan(50)
     for (const { questions } of pictures)
-      for (const { plain } of questions) expect(strangers(plain, split)).toEqual([])
+      for (const { question, plain } of questions)
+        for (const text of [question, plain]) expect(strangers(text, split)).toEqual([])
   }
 })
 
 const wordsOf = (attribute: Attribute) =>
-  new Map(valuesOf(attribute).flatMap((value) => wordsFor(attribute, value).map((word) => [word, value])))
+  new Map(
+    valuesOf(attribute).flatMap((value) =>
+      [...wordsFor(attribute, value), ...rareWordsFor(attribute, value)].map((word) => [word, value]),
+    ),
+  )
 const [patterns, colours, shapes] = (['pattern', 'colour', 'shape'] as const).map(wordsOf)
 const oneOf = (words: Map<string, string>) => [...words.keys()].join('|')
 /** "striped red box", "red boxes with stripes": what tells a pattern, a colour and a shape. */
 const phrase = new RegExp(
-  `(?:(${oneOf(patterns!)}) )?(${oneOf(colours!)}) (${oneOf(shapes!)})(?:s|es)?(?: with (stripes|dots))?\\b`,
+  `\\b(?:(${oneOf(patterns!)}) )?(${oneOf(colours!)}) (${oneOf(shapes!)})(?:s|es)?(?: with (stripes|dots))?\\b`,
   'g',
 )
 const tails = new Map([...patterns!, ['stripes', 'striped'], ['dots', 'dotted']])
@@ -112,6 +121,52 @@ function strangers(text: string, split: string): string[] {
     })
     .map(([whole]) => whole)
 }
+
+/** Every rare word and its plural, with the split whose questions alone have it. */
+const rare = new Map(
+  attributeNames.flatMap((attribute) =>
+    valuesOf(attribute).flatMap((value) =>
+      rareWordsFor(attribute, value).flatMap((word) => {
+        const owner = ownerOf(attribute, value, word)
+        return [word, pluralOf(word)].map((form) => [form, owner] as const)
+      }),
+    ),
+  ),
+)
+const wordsIn = (text: string) => text.split(/[ ?.:,]+/)
+
+test('a quarter of the validation and test questions have words that no other split has', () => {
+  for (const { split, pictures } of parts) {
+    const questions = pictures.flatMap((picture) =>
+      picture.questions.map(({ question }) => wordsIn(question)),
+    )
+    const owners = questions.map((words) => words.map((word) => rare.get(word)).filter((owner) => owner))
+    expect(owners.flat().every((owner) => owner === split)).toBe(true)
+    const share = owners.filter((owner) => owner.length > 0).length / questions.length
+    if (split === 'train') expect(share).toBe(0)
+    else expect(Math.abs(share - 0.25)).toBeLessThan(0.03)
+  }
+})
+
+test('the built-in T5 reads every question to its end: 20 tokens with the task’s prompt', () => {
+  const tokenizer = openTokenizer(`${packageFolder()}/builtin/t5`)
+  for (const { pictures } of parts) {
+    const lengths = pictures.flatMap(({ questions }) =>
+      questions.map(({ question }) => tokenizer.encode(`vqa: ${question}`).length),
+    )
+    expect(lengths.reduce((most, length) => Math.max(most, length))).toBeLessThanOrEqual(20)
+  }
+})
+
+test('the built-in models have read every rare word', () => {
+  const read = new Set(
+    Array.from({ length: 20_000 }, (_, index) =>
+      corpusDocument(index).flatMap(({ text }) => wordsIn(text)),
+    ).flat(),
+  )
+  const missing = [...rare.keys()].filter((word) => !read.has(word) && !word.endsWith('s'))
+  expect(missing).toEqual([])
+})
 
 test('any two of pattern, colour and shape meet in all splits, and validation and test have fifteen threes of their own each', () => {
   const owners = valuesOf('colour').flatMap((colour) =>

@@ -41,13 +41,13 @@ test('a cached file is made once, and never seen half made', () => {
   expect(readFileSync(join(folder, 'key'), 'utf8')).toBe('whole')
 })
 
-test('two that make it at once both get it', () => {
+test('two that make it at once both get what the first one made, which is in use by then', () => {
   const folder = temporaryFolder()
   const path = cachedFile(folder, 'key', (outer) => {
-    writeFileSync(outer, 'same')
-    cachedFile(folder, 'key', (inner) => writeFileSync(inner, 'same'))
+    writeFileSync(outer, 'later')
+    cachedFile(folder, 'key', (inner) => writeFileSync(inner, 'first'))
   })
-  expect(readFileSync(path, 'utf8')).toBe('same')
+  expect(readFileSync(path, 'utf8')).toBe('first')
   expect(readdirSync(folder)).toEqual(['key'])
 })
 
