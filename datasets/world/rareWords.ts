@@ -3,9 +3,9 @@
  * elsewhere, as the built-in T5 does, which has read all of them.
  */
 import type { Random } from '../../src/base/index.js'
-import type { Attribute, WorldSplit } from './attributes.js'
+import { type Attribute, attributeNames, type ValueOf, valuesOf, type WorldSplit } from './attributes.js'
 
-const spoken: Readonly<Record<Attribute, Readonly<Record<string, string>>>> = {
+const spoken: { readonly [A in Attribute]: Readonly<Record<ValueOf<A>, string>> } = {
   size: {
     small:
       'petite wee minute miniature compact puny slight mini pocket teeny dwarf minor dinky micro undersized bitty',
@@ -61,7 +61,7 @@ const ownShare = 0.5
 
 /** All rare words for a value. */
 export function rareWordsFor(attribute: Attribute, value: string): readonly string[] {
-  return spoken[attribute][value]!.split(' ')
+  return (spoken[attribute] as Readonly<Record<string, string>>)[value]!.split(' ')
 }
 
 /** The one split of pictures whose questions have a rare word, or `undefined` where all have it. */
@@ -78,6 +78,6 @@ export function drawRareWord(attribute: Attribute, value: string, split: WorldSp
 }
 
 /** Every rare word. */
-export const rareWords: readonly string[] = Object.values(spoken).flatMap((values) =>
-  Object.values(values).flatMap((words) => words.split(' ')),
+export const rareWords: readonly string[] = attributeNames.flatMap((attribute) =>
+  valuesOf(attribute).flatMap((value) => rareWordsFor(attribute, value)),
 )

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
-import { findShared } from '../../src/runtime/shared.js'
+import { findShared, openShared } from '../../src/runtime/shared.js'
 import { withoutMpi } from '../support/mpi.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'shared-'))
@@ -20,4 +20,10 @@ test.skipIf(process.platform !== 'linux')('LD_LIBRARY_PATH comes first', () => {
   expect(findShared('libc.so.6')).not.toContain(folder)
   vi.stubEnv('LD_LIBRARY_PATH', `/nowhere:${folder}`)
   expect(findShared('libc.so.6')).toBe(join(folder, 'libc.so.6'))
+})
+
+test.skipIf(process.platform !== 'linux')('a library that was opened is the same one ever after', () => {
+  expect(openShared('libc.so.6')).toBeDefined()
+  expect(openShared('libc.so.6')).toBe(openShared('libc.so.6'))
+  expect(openShared('libnowhere.so.6')).toBeUndefined()
 })
