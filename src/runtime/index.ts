@@ -21,12 +21,15 @@ export { mpiFiles } from './mpiFiles.js'
 export { nativeRuntime, nativeRuntimeOn } from './native.js'
 export { publicRuntime } from './public.js'
 export {
+  type DeviceMemory,
+  type DeviceRoom,
   type FrozenWeight,
+  type RunTensors,
   type Runtime,
   type Session,
   type SessionOptions,
   type Tensors,
   weightsIn,
 } from './session.js'
-export { float32, HostTensor, int64, zeros } from './tensors.js'
+export { float32, HostTensor, int64, type RunTensor, zeros } from './tensors.js'
 export { limitThreads, threadShare } from './threads.js'

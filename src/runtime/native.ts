@@ -2,29 +2,31 @@
  * The runtime over ONNX Runtime's C interface: asynchronous runs, outputs written in place, frozen weights used where
  * the mapped file lies. One copy of them serves all sessions, threads and processes of the machine.
  *
- * On another device than the processor, frozen weights are copied there once a session, when they are bound. What else a
- * run is fed with, trained parameters too, crosses before it, and its outputs cross back after it.
+ * On another device than the processor, frozen weights are copied there once a session, when they are bound. Host tensors
+ * that a run is fed with cross before it, and those that it writes after it; those in the device's memory stay there.
  */
-import { type DType, type Graph, lower, splitWords } from '../graph/index.js'
+import { type Graph, lower, splitWords } from '../graph/index.js'
 import { type Api, capi, made, type Pointer, readText } from './capi.js'
+import { openDeviceMemory } from './deviceMemory.js'
 import { cpu, type Device, deviceName } from './devices.js'
-import { mapFile } from './memory.js'
 import { appendProvider, providers } from './providers.js'
 import {
   checkTensors,
   type FrozenWeight,
   frozenWeights,
+  hostTensors,
   RunQueue,
+  type RunTensors,
   type Runtime,
   type Session,
   type SessionOptions,
   type Tensors,
 } from './session.js'
 import { SplitSession } from './split.js'
-import { arrayTypes, type HostTensor } from './tensors.js'
+import type { RunTensor } from './tensors.js'
 import { threadShare } from './threads.js'
+import { handleOf, mappedValue } from './values.js'
 
-const onnxTypes: Record<DType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float64: 11, uint32: 12 }
 /** The graph is already what is to run, in the order in which it is to run. */
 const noOptimization = 0
 
@@ -44,6 +46,7 @@ export function nativeRuntimeOn(device: Device): Runtime {
     name: `${nativeRuntime.name} on ${deviceName(device)}`,
     host: nativeRuntime,
     createSession: (graph, options = {}) => openSplit(graph, options, device, turns),
+    openMemory: () => openDeviceMemory(device, (graph) => openSession(graph, {}, device, turns)),
   }
 }
 
@@ -71,7 +74,7 @@ async function openSession(
   options: SessionOptions,
   device: Device,
   turns?: Turns,
-): Promise<Session> {
+): Promise<NativeSession> {
   const weights = frozenWeights(graph, options)
   const api = capi()
   const settings = made(api.CreateSessionOptions)
@@ -100,14 +103,14 @@ class Turns {
   }
 }
 
-class NativeSession implements Session {
+export class NativeSession implements Session {
   readonly graph: Graph
   readonly #api: Api = capi()
   readonly #session: Pointer
   readonly #binding: Pointer
   /** Frozen weights are inputs, bound once to the mapped file: nothing copies, folds or packs them. */
   readonly #weights: Pointer[]
-  readonly #bound = new Map<string, HostTensor>()
+  readonly #bound = new Map<string, RunTensor>()
   readonly #profiled: boolean
   /** Absent on the processor, whose memory a session reads and writes where it is. */
   readonly #turns: Turns | undefined
@@ -133,27 +136,32 @@ class NativeSession implements Session {
     })
   }
 
-  run(feeds: Tensors, fetches: Tensors = {}): Promise<Tensors> {
+  run(feeds: RunTensors, fetches: RunTensors = {}): Promise<Tensors> {
     return this.#runs.add(async () => {
       const outputs = checkTensors(this.graph, feeds, fetches)
       const run = async () => {
         for (const name of this.graph.inputs.keys()) this.#bind('BindInput', name, feeds[name]!)
         for (const name of this.graph.outputs.keys()) this.#bind('BindOutput', name, outputs[name]!)
         await this.#api.runAsync(this.#session, this.#api.runOptions, this.#binding)
-        return outputs
+        return hostTensors(outputs)
       }
       return await (this.#turns ? this.#turns.take(run) : run())
     })
   }
 
-  /** Binds a tensor to a name, unless it is bound there already; to bind an input of a device copies it there. */
-  #bind(function_: 'BindInput' | 'BindOutput', name: string, tensor: HostTensor): void {
+  /** Binds a tensor to a name, unless it is bound there already; to bind a host tensor as a device's input copies it there. */
+  #bind(function_: 'BindInput' | 'BindOutput', name: string, tensor: RunTensor): void {
     const key = `${function_} ${name}`
     const handle = handleOf(this.#api, tensor)
     const copied = this.#turns !== undefined && function_ === 'BindInput'
     if (this.#bound.get(key) === tensor && !copied) return
     this.#api[function_](this.#binding, name, handle)
     this.#bound.set(key, tensor)
+  }
+
+  /** What hands out memory of the session's device; to be released before the session is closed. */
+  allocatorOf(memoryInfo: Pointer): Pointer {
+    return made(this.#api.CreateAllocator, this.#session, memoryInfo)
   }
 
   endProfiling(): string {
@@ -190,54 +198,4 @@ function configure(api: Api, settings: Pointer, options: SessionOptions): void {
 /** Paths are UTF-16 on Windows (not tried) and UTF-8 elsewhere. */
 function pathText(path: string): Buffer {
   return Buffer.from(`${path}\0`, process.platform === 'win32' ? 'utf16le' : 'utf8')
-}
-
-/** A value over the file's own pages. */
-function mappedValue(api: Api, { path, begin, bytes }: FrozenWeight, shape: readonly number[]): Pointer {
-  const file = mapFile(path)
-  if (!file) throw new Error('frozen weights can’t be mapped on this platform')
-  if (begin + bytes > file.bytes) throw new Error(`${path} changed while it was in use`)
-  const address = file.address + BigInt(begin)
-  return made(
-    api.CreateTensorWithDataAsOrtValue,
-    api.cpu,
-    address,
-    bytes,
-    dims(shape),
-    shape.length,
-    onnxTypes.float32,
-  )
-}
-
-function dims(shape: readonly number[]): BigInt64Array {
-  return BigInt64Array.from(shape, BigInt)
-}
-
-const values = new WeakMap<HostTensor, Pointer>()
-/** A safety net for tensors that nobody released: their handle goes with them. */
-const forgotten = new FinalizationRegistry<Pointer>((handle) => capi().ReleaseValue(handle))
-
-/** The tensor's handle, made at first use. @throws {Error} a released tensor */
-function handleOf(api: Api, tensor: HostTensor): Pointer {
-  const { data, dtype, shape } = tensor
-  const known = values.get(tensor)
-  if (known) return known
-  const bytes = data.length * arrayTypes[dtype].BYTES_PER_ELEMENT
-  const handle = made(
-    api.CreateTensorWithDataAsOrtValue,
-    api.cpu,
-    data,
-    bytes,
-    dims(shape),
-    shape.length,
-    onnxTypes[dtype],
-  )
-  values.set(tensor, handle)
-  forgotten.register(tensor, handle, tensor)
-  tensor.onRelease(() => {
-    forgotten.unregister(tensor)
-    values.delete(tensor)
-    api.ReleaseValue(handle)
-  })
-  return handle
 }

@@ -5,6 +5,8 @@ import type { Device, DeviceKind } from './devices.js'
 
 interface Provider {
   readonly target: Target
+  /** What ONNX Runtime calls the device's memory; absent on the processor. */
+  readonly memory?: string
   append(api: Api, settings: Pointer, index: number): void
 }
 
@@ -18,6 +20,7 @@ export const providers: Readonly<Record<DeviceKind, Provider>> = {
   cpu: { target: 'onnxruntime', append: () => undefined },
   cuda: {
     target: 'onnxruntime',
+    memory: 'Cuda',
     append(api, settings, index) {
       const options = made(api.CreateCUDAProviderOptions)
       try {
@@ -30,6 +33,7 @@ export const providers: Readonly<Record<DeviceKind, Provider>> = {
   },
   webgpu: {
     target: 'webgpu',
+    memory: 'WebGPU_Buf',
     append(api, settings) {
       const [keys, values] = [Object.keys(webgpuOptions), Object.values(webgpuOptions)]
       api.SessionOptionsAppendExecutionProvider(settings, 'WebGPU', keys, values, keys.length)

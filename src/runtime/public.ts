@@ -12,7 +12,9 @@ import { disableTelemetry } from './library.js'
 import {
   checkTensors,
   frozenWeights,
+  hostTensors,
   RunQueue,
+  type RunTensors,
   type Runtime,
   type Session,
   type SessionOptions,
@@ -105,10 +107,11 @@ class PublicSession implements Session {
     this.#profilePrefix = profilePrefix
   }
 
-  run(feeds: Tensors, fetches: Tensors = {}): Promise<Tensors> {
+  run(feeds: RunTensors, fetches: RunTensors = {}): Promise<Tensors> {
     return this.#runs.add(async () => {
-      const outputs = checkTensors(this.graph, feeds, fetches)
-      const given = [...this.graph.inputs.keys()].map((name) => [name, toOrt(feeds[name]!)])
+      const outputs = hostTensors(checkTensors(this.graph, feeds, fetches))
+      const onHost = hostTensors(feeds)
+      const given = [...this.graph.inputs.keys()].map((name) => [name, toOrt(onHost[name]!)])
       const results = await this.#session.run(Object.fromEntries(given), [...this.graph.outputs.keys()])
       for (const [name, tensor] of Object.entries(outputs)) {
         ;(tensor.data as Uint8Array).set(results[name]!.data as Uint8Array)

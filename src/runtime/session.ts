@@ -1,7 +1,7 @@
 /** What a runtime offers, whichever interface of ONNX Runtime lies behind it. */
 import { statSync } from 'node:fs'
 import { bindDims, evaluateDim, type Graph, type Tensor } from '../graph/index.js'
-import { type HostTensor, zeros } from './tensors.js'
+import { HostTensor, type RunTensor, zeros } from './tensors.js'
 
 /** Frozen weights: where each lies in a file on disk. */
 export interface FrozenWeight {
@@ -47,6 +47,8 @@ export interface SessionOptions {
   readonly profilePrefix?: string
 }
 
+/** What a run reads and writes, wherever it lies. */
+export type RunTensors = Readonly<Record<string, RunTensor>>
 export type Tensors = Readonly<Record<string, HostTensor>>
 
 /**
@@ -60,10 +62,10 @@ export interface Session {
    *
    * @param feeds one tensor an input of the graph, trained parameters included
    * @param fetches outputs to write in place; the others are made new
-   * @returns all outputs by name
+   * @returns all outputs by name, but those that were given on a device
    * @throws {Error} a missing, released or badly shaped tensor, a closed session
    */
-  run(feeds: Tensors, fetches?: Tensors): Promise<Tensors>
+  run(feeds: RunTensors, fetches?: RunTensors): Promise<Tensors>
   /**
    * Ends profiling and returns the path of the profile (a JSON trace).
    *
@@ -80,6 +82,29 @@ export interface Runtime {
   /** For small graphs over memory that others read: the same interface on the processor. */
   readonly host: Runtime
   createSession(graph: Graph, options?: SessionOptions): Promise<Session>
+  /** Memory in which values stay between runs; absent where sessions read and write the host's where it is. */
+  openMemory?(): Promise<DeviceMemory>
+}
+
+/** Float32 memory of a device, which all sessions of its runtime read and write. Close it when done. */
+export interface DeviceMemory {
+  /** Room for as many values; what is in it at first is undefined. */
+  room(length: number): DeviceRoom
+  /** Idempotent; the rooms are to be released before. */
+  close(): void
+}
+
+export interface DeviceRoom {
+  /** The first values, in any shape; released with the room. */
+  tensor(shape: readonly number[]): RunTensor
+  /** Host to device. @param values as many as there is room for */
+  write(values: Float32Array): Promise<void>
+  /** Device to host. */
+  read(values: Float32Array): Promise<void>
+  /** From another room of the same memory and length. */
+  copy(from: DeviceRoom): Promise<void>
+  /** Idempotent. */
+  release(): void
 }
 
 /** The runs of one session, one after the other, and its end: released once no run is under way. */
@@ -128,7 +153,11 @@ export class RunQueue {
  *
  * @returns all outputs: those given, and new ones for the rest
  */
-export function checkTensors(graph: Graph, feeds: Tensors, fetches: Tensors): Record<string, HostTensor> {
+export function checkTensors(
+  graph: Graph,
+  feeds: RunTensors,
+  fetches: RunTensors,
+): Record<string, RunTensor> {
   const sizes = new Map<string, number>()
   for (const [name, { shape, dtype }] of inNamedOrder(graph.inputs)) {
     const tensor = feeds[name]
@@ -144,7 +173,7 @@ export function checkTensors(graph: Graph, feeds: Tensors, fetches: Tensors): Re
   for (const name of Object.keys(fetches)) {
     if (!graph.outputs.has(name)) throw new Error(`the graph has no output "${name}"`)
   }
-  const outputs: Record<string, HostTensor> = {}
+  const outputs: Record<string, RunTensor> = {}
   for (const [name, { shape, dtype }] of graph.outputs) {
     const actual = shape.map((dim) => evaluateDim(dim, sizes))
     const given = fetches[name]
@@ -157,6 +186,13 @@ export function checkTensors(graph: Graph, feeds: Tensors, fetches: Tensors): Re
     outputs[name] = given ?? zeros(dtype, actual)
   }
   return outputs
+}
+
+/** Those whose values can be seen here. */
+export function hostTensors(tensors: RunTensors): Tensors {
+  return Object.fromEntries(
+    Object.entries(tensors).filter((entry): entry is [string, HostTensor] => entry[1] instanceof HostTensor),
+  )
 }
 
 /** Inputs with sums and products of sizes, such as `text + boxes`, after those that tell the sizes. */

@@ -1,5 +1,5 @@
 import type { Graph, SplitGraph } from '../graph/index.js'
-import type { Session, Tensors } from './session.js'
+import type { RunTensors, Session, Tensors } from './session.js'
 
 /** Two sessions as one: what the first makes, the second is fed with. */
 export class SplitSession implements Session {
@@ -14,7 +14,7 @@ export class SplitSession implements Session {
     this.#rest = parts.rest
   }
 
-  async run(feeds: Tensors, fetches?: Tensors): Promise<Tensors> {
+  async run(feeds: RunTensors, fetches?: RunTensors): Promise<Tensors> {
     const words = await this.#words.run(feeds)
     try {
       return await this.#rest.run({ ...feeds, ...words }, fetches)

@@ -13,41 +13,22 @@ export const arrayTypes = {
 } as const
 
 /**
- * A tensor of fixed shape over memory that stays where it is. A run may read it, or write it in place; whoever made
- * it releases it. The memory itself lives as long as any array over it, so an array that was kept is never dangling.
+ * A tensor of fixed shape over memory that stays where it is, be that a device's. A run may read it, or write it in
+ * place; whoever made it releases it.
  */
-export class HostTensor {
+export class RunTensor {
   readonly dtype: DType
   readonly shape: readonly number[]
-  readonly #data: TensorData
   readonly #onRelease: (() => void)[] = []
   #released = false
 
-  /** @throws {Error} data whose type or length does not fit */
-  constructor(dtype: DType, shape: readonly number[], data: TensorData) {
-    const count = shape.reduce((product, size) => product * size, 1)
-    if (!(data instanceof arrayTypes[dtype]) || data.length !== count) {
-      throw new Error(`${data.constructor.name} of ${data.length} for ${dtype} (${shape.join(', ')})`)
-    }
+  constructor(dtype: DType, shape: readonly number[]) {
     this.dtype = dtype
     this.shape = shape
-    this.#data = data
   }
 
   get released(): boolean {
     return this.#released
-  }
-
-  /** @throws {Error} after release */
-  get data(): TensorData {
-    if (this.#released) throw new Error('this tensor was released')
-    return this.#data
-  }
-
-  /** The values as float32. @throws {Error} another dtype */
-  get floats(): Float32Array {
-    if (!(this.data instanceof Float32Array)) throw new Error(`a ${this.dtype} tensor, not float32`)
-    return this.data
   }
 
   /** Called once when the tensor is released: how a runtime drops its handle. */
@@ -59,6 +40,36 @@ export class HostTensor {
   release(): void {
     this.#released = true
     for (const drop of this.#onRelease.splice(0)) drop()
+  }
+}
+
+/**
+ * A tensor whose values can be seen here. The memory itself lives as long as any array over it, so an array that was
+ * kept is never dangling.
+ */
+export class HostTensor extends RunTensor {
+  readonly #data: TensorData
+
+  /** @throws {Error} data whose type or length does not fit */
+  constructor(dtype: DType, shape: readonly number[], data: TensorData) {
+    super(dtype, shape)
+    const count = shape.reduce((product, size) => product * size, 1)
+    if (!(data instanceof arrayTypes[dtype]) || data.length !== count) {
+      throw new Error(`${data.constructor.name} of ${data.length} for ${dtype} (${shape.join(', ')})`)
+    }
+    this.#data = data
+  }
+
+  /** @throws {Error} after release */
+  get data(): TensorData {
+    if (this.released) throw new Error('this tensor was released')
+    return this.#data
+  }
+
+  /** The values as float32. @throws {Error} another dtype */
+  get floats(): Float32Array {
+    if (!(this.data instanceof Float32Array)) throw new Error(`a ${this.dtype} tensor, not float32`)
+    return this.data
   }
 }
 

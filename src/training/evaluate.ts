@@ -1,7 +1,7 @@
 /** Answers of a split and their scores: while a run trains, and afterwards. */
 import { UserError } from '../base/index.js'
 import type { ScoreRow } from '../metrics/index.js'
-import type { Tensors } from '../runtime/index.js'
+import type { RunTensors } from '../runtime/index.js'
 import { openData, type RunData } from './data.js'
 import type { Report } from './events.js'
 import type { Predictor } from './predictor.js'
@@ -21,7 +21,7 @@ export async function scoreSplit(
   data: RunData,
   split: string,
   options: {
-    readonly values?: Tensors
+    readonly values?: RunTensors
     readonly scalars: Readonly<Record<string, number>>
     readonly signal?: AbortSignal
     readonly group?: WorkerGroup

@@ -1,5 +1,5 @@
 /** Greedy decoding: at every place the token of the largest logit. */
-import { type HostTensor, int64, type Session, type Tensors } from '../runtime/index.js'
+import { type HostTensor, int64, type RunTensors, type Session } from '../runtime/index.js'
 
 export interface GreedyOptions {
   /** Most ids of a row, the start id included. */
@@ -32,7 +32,7 @@ export interface Decoding {
  */
 export async function generateGreedy(
   { encoder, decoder }: Decoding,
-  inputs: Tensors,
+  inputs: RunTensors,
   { maxLength, startId, eosId, padId }: GreedyOptions,
 ): Promise<Generated> {
   const rows = Array.from({ length: inputs.inputIds!.shape[0]! }, () => [startId])
@@ -63,7 +63,7 @@ export async function generateGreedy(
 /** Logits [batch, vocabulary] of the place behind these ids, written where the last place's were. */
 async function logitsAfter(
   decoder: Decoding['decoder'],
-  given: Tensors,
+  given: RunTensors,
   rows: readonly (readonly number[])[],
   into: HostTensor | undefined,
 ): Promise<HostTensor> {

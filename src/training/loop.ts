@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { firstAlone } from '../base/index.js'
 import type { ScoreRow } from '../metrics/index.js'
-import { chooseRuntime, keepHeapSmall, processMemory, type Runtime, type Tensors } from '../runtime/index.js'
+import { chooseRuntime, keepHeapSmall, processMemory, type Runtime } from '../runtime/index.js'
 import { overlay } from '../weights/index.js'
 import { StepBatches } from './batches.js'
 import {
@@ -172,7 +172,10 @@ class Run {
     this.#saver = new Saver(folder, {
       keep: config.keep,
       report: options.report,
-      contentOf: (state) => checkpointContent(config, prepared, trainer, state),
+      contentOf: async (state) => {
+        await trainer.parameters.fetch()
+        return checkpointContent(config, prepared, trainer, state)
+      },
       onSaved: ({ best }) => {
         if (best === this.#better?.best) this.#bestScored = this.#better?.scored
         this.#state = { ...this.#state, best }
@@ -205,7 +208,7 @@ class Run {
     }
   }
 
-  /** The trained parameters as a checkpoint has them. */
+  /** The trained parameters as a checkpoint has them, to be pushed. */
   #load(loaded: LoadedCheckpoint): void {
     const weights = trainedWeights(loaded, this.#config, this.#prepared)
     for (const [name, { value }] of this.#trainer.parameters.parameters)
@@ -225,6 +228,7 @@ class Run {
       (name) => optimizer.readFloat32(name),
       new Map(Object.entries(state.counts)),
     )
+    await this.#trainer.parameters.push()
     const { counts: _, ...rest } = state
     this.#state = rest
     if (!this.#isFirst) return
@@ -293,12 +297,6 @@ class Run {
     return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
   }
 
-  #values(): Tensors {
-    return Object.fromEntries(
-      [...this.#trainer.parameters.parameters.values()].map(({ name, value }) => [name, value]),
-    )
-  }
-
   /** What the best weights answered on the validation split, unless that was before a resumption. */
   #bestScored: Scored | undefined
 
@@ -310,7 +308,7 @@ class Run {
       ...(this.#config.threads === null ? {} : { threads: this.#config.threads }),
     })
     return await scoreSplit(this.#predictor, data, split, {
-      values: this.#values(),
+      values: this.#trainer.values,
       scalars: scheduledInputs(spec, this.#config, this.#batches.epochOf(Math.max(0, step - 1))),
       ...{ signal: this.#options.signal, group: this.#group, report: this.#options.report },
     })
@@ -356,6 +354,7 @@ class Run {
     const [{ best, isScored }] = (await this.#group.exchange(known)) as [typeof known]
     if (best && best.step !== this.#state.step) {
       this.#load(loadCheckpoint(`${this.#folder.checkpoints}/${checkpointName(best.step)}`))
+      await this.#trainer.parameters.push()
     }
     const scores: Record<string, readonly ScoreRow[]> = {}
     for (const split of Object.keys(this.#prepared.data.splits).filter((name) => name !== 'train')) {

@@ -2,7 +2,8 @@
  * The trained parameters of a run, one behind the other in a few flat arrays, so that an optimizer goes over long
  * stretches of memory instead of over hundreds of small tensors.
  */
-import { HostTensor } from '../runtime/index.js'
+import type { DeviceMemory, HostTensor } from '../runtime/index.js'
+import { DeviceSlabs, Slabs, type Span } from './slabs.js'
 
 export interface ParameterSpec {
   readonly name: string
@@ -11,18 +12,10 @@ export interface ParameterSpec {
   readonly decays: boolean
 }
 
-/** A stretch of one slab, in elements: `begin` … `end` − 1. */
-export interface Span {
-  readonly slab: number
-  readonly begin: number
-  readonly end: number
-}
-
 export interface Parameter extends ParameterSpec {
   readonly span: Span
-  /** What the gradient graph is fed with. */
+  /** As it is in host memory: see {@link ParameterStore.fetch}. */
   readonly value: HostTensor
-  /** What the gradient graph writes. */
   readonly gradient: HostTensor
 }
 
@@ -30,7 +23,7 @@ export interface Parameter extends ParameterSpec {
 export interface Group {
   /** One of the parameters in it. */
   readonly example: Parameter
-  /** None longer than the store's chunk, all multiples of {@link alignment}; zero where no parameter is. */
+  /** None longer than the store's chunk, all multiples of {@link alignment} unless {@link StoreOptions.apart}; zero where no parameter is. */
   readonly spans: readonly Span[]
 }
 
@@ -41,6 +34,13 @@ export interface StoreOptions {
   readonly chunk?: number
   /** Memory for the gradients, all zero, as long as {@link slabLengths} says. */
   readonly gradients?: readonly Float32Array[]
+  /** Where values, gradients and moments stay between runs, each parameter {@link apart}; host memory by default. */
+  readonly memory?: DeviceMemory
+  /**
+   * Each parameter has a slab of its own and nothing beside it: on a device no tensor can lie over a part of another's
+   * memory, and kernels write what they like behind a tensor's end.
+   */
+  readonly apart?: boolean
 }
 
 /** Node 20 makes no ArrayBuffer above 4 GiB. */
@@ -50,37 +50,10 @@ const defaultChunk = 2 ** 18
 /** Parameters and spans start at multiples of this many elements, which are 64 bytes. */
 export const alignment = 16
 
-/** Flat float32 memory in the layout of a store, all zero at first. Views of it are made once. */
-export class Slabs {
-  readonly arrays: readonly Float32Array[]
-  readonly #views = new Map<string, HostTensor>()
-
-  /** @param arrays one a slab */
-  constructor(arrays: readonly Float32Array[]) {
-    this.arrays = arrays
-  }
-
-  /** The elements of a span, as a tensor of that shape (of one axis by default). */
-  view({ slab, begin, end }: Span, shape: readonly number[] = [end - begin]): HostTensor {
-    const key = `${slab}:${begin}:${shape}`
-    let view = this.#views.get(key)
-    if (!view) {
-      view = new HostTensor('float32', shape, this.arrays[slab]!.subarray(begin, end))
-      this.#views.set(key, view)
-    }
-    return view
-  }
-
-  /** Idempotent: releases all views. */
-  release(): void {
-    for (const view of this.#views.values()) view.release()
-    this.#views.clear()
-  }
-}
-
 /**
  * Values and gradients of all trained parameters. Those that decay come first, otherwise the order is the given one.
- * Memory: 2 × 4 bytes an element; an optimizer adds its own.
+ * Memory: 2 × 4 bytes an element; an optimizer adds its own. On a device as much again, and the host's is what was
+ * pushed or fetched last.
  */
 export class ParameterStore {
   /** By name, in the order in which they lie in memory. */
@@ -89,14 +62,18 @@ export class ParameterStore {
   readonly gradients: Slabs
   readonly #lengths: readonly number[]
   readonly #chunk: number
+  readonly #memory: DeviceMemory | undefined
+  /** What outlives a step: values and moments. */
+  readonly #lasting: Slabs[] = []
 
   /** @throws {Error} two parameters of the same name */
   constructor(specs: readonly ParameterSpec[], options: StoreOptions = {}) {
-    const { spans, lengths } = layOut(specs, options.slabBytes)
+    const { spans, lengths } = layOut(specs, options)
+    this.#memory = options.memory
     this.#lengths = lengths
-    this.#chunk = options.chunk ?? defaultChunk
-    this.values = this.slabs()
-    this.gradients = options.gradients ? new Slabs(options.gradients) : this.slabs()
+    this.#chunk = isApart(options) ? Number.POSITIVE_INFINITY : (options.chunk ?? defaultChunk)
+    this.values = this.moments()
+    this.gradients = this.#over(options.gradients ?? this.#zeros(lengths))
     this.parameters = new Map(
       [...spans].map(([spec, span]) => [
         spec.name,
@@ -111,9 +88,37 @@ export class ParameterStore {
     if (this.parameters.size !== specs.length) throw new Error('two trained parameters have the same name')
   }
 
-  /** More memory of the same layout: an optimizer's moments. Whoever asks releases it. */
+  /** More memory of the same layout, for what doesn't outlive a step; on a device undefined at first. Whoever asks releases it. */
   slabs(): Slabs {
-    return new Slabs(this.#lengths.map((length) => new Float32Array(length)))
+    return this.#over(this.#zeros(this.#lengths))
+  }
+
+  /**
+   * Memory for what an optimizer keeps of the parameters, of the same layout by default: {@link push} and {@link fetch} go
+   * over it too. Whoever asks releases it.
+   */
+  moments(lengths: readonly number[] = this.#lengths): Slabs {
+    const slabs = this.#over(this.#zeros(lengths))
+    this.#lasting.push(slabs)
+    return slabs
+  }
+
+  #zeros(lengths: readonly number[]): readonly Float32Array[] {
+    return lengths.map((length) => new Float32Array(length))
+  }
+
+  #over(arrays: readonly Float32Array[]): Slabs {
+    return this.#memory ? new DeviceSlabs(arrays, this.#memory) : new Slabs(arrays)
+  }
+
+  /** Host memory, as it is, becomes what runs read. To be called before the first run on a device. */
+  async push(): Promise<void> {
+    for (const slabs of [...this.#lasting, this.gradients]) await slabs.push()
+  }
+
+  /** Values and moments, as the last run left them, become readable; gradients don't. */
+  async fetch(): Promise<void> {
+    for (const slabs of this.#lasting) await slabs.fetch()
   }
 
   /**
@@ -141,7 +146,8 @@ export class ParameterStore {
     let run: { key: number; example: Parameter; span: Span } | undefined
     for (const parameter of this.parameters.values()) {
       const key = keyOf(parameter)
-      const span = { ...parameter.span, end: align(parameter.span.end) }
+      const { slab, begin, end } = parameter.span
+      const span = { slab, begin, end: Math.min(align(end), this.#lengths[slab]!) }
       if (run && key === run.key && span.slab === run.span.slab) {
         run.span = { ...run.span, end: span.end }
         continue
@@ -169,11 +175,15 @@ function* cut({ slab, begin, end }: Span, chunk: number): Generator<Span> {
 }
 
 /** Elements of each slab of a store. */
-export const slabLengths = (specs: readonly ParameterSpec[]): readonly number[] => layOut(specs).lengths
+export const slabLengths = (specs: readonly ParameterSpec[], options: StoreOptions = {}): readonly number[] =>
+  layOut(specs, options).lengths
+
+const isApart = ({ memory, apart }: StoreOptions) => memory !== undefined || apart === true
 
 /** @returns where each parameter lies, and the length of each slab, in elements */
-function layOut(specs: readonly ParameterSpec[], slabBytes = defaultSlabBytes) {
-  const limit = slabBytes / 4
+function layOut(specs: readonly ParameterSpec[], options: StoreOptions) {
+  const apart = isApart(options)
+  const limit = apart ? 0 : (options.slabBytes ?? defaultSlabBytes) / 4
   const spans = new Map<ParameterSpec, Span>()
   const lengths: number[] = []
   for (const spec of [...specs].sort((a, b) => Number(b.decays) - Number(a.decays))) {
@@ -183,7 +193,7 @@ function layOut(specs: readonly ParameterSpec[], slabBytes = defaultSlabBytes) {
     const fits = begin + count <= limit
     const span = fits ? { slab, begin, end: begin + count } : { slab: slab + 1, begin: 0, end: count }
     spans.set(spec, span)
-    lengths[span.slab] = align(span.end)
+    lengths[span.slab] = apart ? span.end : align(span.end)
   }
   return { spans, lengths }
 }

@@ -1,6 +1,6 @@
 /** Answers of a model: the encoder once a batch, then the decoder greedily, or a classifier in its place. */
 import type { Sample } from '../../datasets/index.js'
-import type { Runtime, Tensors } from '../runtime/index.js'
+import type { RunTensors, Runtime } from '../runtime/index.js'
 import { encodeSample, targetRandom } from '../tasks/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import { collatePart, type RunData, type SpecialTokens } from './data.js'
@@ -24,7 +24,7 @@ export interface PredictorOptions {
 /** What answers a batch. */
 interface Answering {
   /** @param inputs the encoder's, and trained parameters. @returns an answer a row */
-  answer(inputs: Tensors, data: RunData): Promise<readonly string[]>
+  answer(inputs: RunTensors, data: RunData): Promise<readonly string[]>
   close(): void
 }
 
@@ -53,7 +53,7 @@ export class Predictor {
   async answer(
     data: RunData,
     samples: readonly Sample[],
-    values: Tensors,
+    values: RunTensors,
     options: {
       readonly scalars?: Readonly<Record<string, number>>
       readonly onProgress?: (done: number) => void
@@ -81,7 +81,7 @@ export class Predictor {
   async #answerBatch(
     data: RunData,
     samples: readonly Sample[],
-    values: Tensors,
+    values: RunTensors,
     scalars: Readonly<Record<string, number>>,
   ) {
     const encoded = samples.map((sample) =>

@@ -17,7 +17,7 @@ export interface SaverOptions {
   /** How many checkpoints stay, besides the best. */
   readonly keep: number
   /** What a checkpoint of this state holds now; its tensors are read where they lie until {@link Saver.detach}. */
-  contentOf(state: SavedState): CheckpointContent
+  contentOf(state: SavedState): Promise<CheckpointContent>
   /** The checkpoint of this state is whole, and pointed at. */
   onSaved(state: SavedState): void
   readonly report: Report
@@ -96,7 +96,7 @@ export class Saver {
     if (this.#step === step) return
     await this.settled()
     const state = stateOf()
-    const content = this.#options.contentOf(state)
+    const content = await this.#options.contentOf(state)
     this.#sayOnce(noteOnExtra(content))
     this.#step = step
     this.#snapshot = new Snapshot(this.#copies)

@@ -4,7 +4,13 @@
 
 import { UserError } from '../base/index.js'
 import { gradientName } from '../models/index.js'
-import { nativeRuntime, type Runtime, type Session, type Tensors } from '../runtime/index.js'
+import {
+  type DeviceMemory,
+  nativeRuntime,
+  type RunTensors,
+  type Runtime,
+  type Session,
+} from '../runtime/index.js'
 import type { Batch } from '../tasks/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import { batchFeeds, dropoutFeeds, type StepPlace, scalarFeeds } from './feeds.js'
@@ -18,7 +24,8 @@ import {
   type Optimizer,
   optimizers,
 } from './optimizers/index.js'
-import { ParameterStore, slabLengths } from './parameters.js'
+import { type Parameter, ParameterStore, slabLengths } from './parameters.js'
+import type { Slabs } from './slabs.js'
 import { openSession, startValues } from './weights.js'
 import { soloGroup, type WorkerGroup } from './workers/group.js'
 
@@ -37,76 +44,76 @@ export interface TrainerOptions {
   readonly group?: WorkerGroup
 }
 
+interface Parts {
+  readonly store: ParameterStore
+  /** Where the gradients of a step gather: the store itself, or host memory that other workers share with it. */
+  readonly gathering: ParameterStore
+  readonly session: Session
+  readonly optimizer: Optimizer
+  readonly norm: GradientNorm
+  readonly accumulator: Accumulator
+  readonly memory?: DeviceMemory | undefined
+}
+
 /** Names that never decay (reference: `bias` and torch's LayerNorm; T5's own norms do decay). */
 const noDecay = /bias|LayerNorm\.weight/
 
 export class Trainer {
   readonly parameters: ParameterStore
+  /** All trained parameters by name, where a run of this trainer's runtime reads them. */
+  readonly values: RunTensors
   readonly #options: TrainerOptions
-  readonly #session: Session
-  readonly #optimizer: Optimizer
-  readonly #norm: GradientNorm
-  readonly #accumulator: Accumulator
+  readonly #parts: Parts
   readonly #without: ReadonlySet<string>
-  readonly #fetches: Tensors
-  readonly #values: Tensors
+  readonly #fetches: RunTensors
   readonly #group: WorkerGroup
-  #parts = 0
+  #gathered = 0
 
-  private constructor(
-    options: TrainerOptions,
-    parts: {
-      store: ParameterStore
-      session: Session
-      optimizer: Optimizer
-      norm: GradientNorm
-      accumulator: Accumulator
-    },
-  ) {
+  private constructor(options: TrainerOptions, parts: Parts) {
     this.#options = options
     this.#group = options.group ?? soloGroup
-    this.parameters = parts.store
-    this.#session = parts.session
-    this.#optimizer = parts.optimizer
-    this.#norm = parts.norm
-    this.#accumulator = parts.accumulator
-    const all = [...parts.store.parameters.values()]
-    const { inputs, outputs } = parts.session.graph
-    this.#without = new Set(
-      all.filter(({ name }) => !outputs.has(gradientName(name))).map(({ name }) => name),
-    )
-    this.#values = Object.fromEntries(
-      all.filter(({ name }) => inputs.has(name)).map(({ name, value }) => [name, value]),
-    )
+    this.#parts = parts
+    const { store, gathering, session } = parts
+    this.parameters = store
+    const { outputs } = session.graph
+    const all = [...store.parameters.values()]
+    const hasGradient = ({ name }: Parameter) => outputs.has(gradientName(name))
+    this.#without = new Set(all.filter((each) => !hasGradient(each)).map(({ name }) => name))
+    this.values = liveTensors(all, store.values)
+    const gradients = liveTensors(all.filter(hasGradient), gathering.gradients)
     this.#fetches = Object.fromEntries(
-      all
-        .filter(({ name }) => outputs.has(gradientName(name)))
-        .map(({ name, gradient }) => [gradientName(name), gradient]),
+      Object.entries(gradients).map(([name, gradient]) => [gradientName(name), gradient]),
     )
   }
 
   /** @throws {UserError} an unknown optimizer or option */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { spec, weights, seed, threads, runtime = nativeRuntime } = options
+    const { spec, weights, seed, threads, runtime = nativeRuntime, group = soloGroup } = options
     const built = gradientGraph(spec)
-    const context = { runtime: runtime.host, ...(threads ? { threads } : {}) }
+    const context = { runtime, ...(threads ? { threads } : {}) }
     const session = await openSession(built, weights, { ...options, runtime })
     const specs = built.parameters
       .filter(({ trained }) => trained)
       .map(({ name, shape }) => ({ name, shape, decays: !noDecay.test(name) }))
-    const gradients = await (options.group ?? soloGroup).memory(slabLengths(specs))
-    const store = new ParameterStore(specs, { gradients })
+    const memory = await runtime.openMemory?.()
+    const place = memory ? { memory } : {}
+    const gradients = await group.memory(slabLengths(specs, place))
+    const store = new ParameterStore(specs, { gradients, ...place })
+    const isApart = memory !== undefined && group.size > 1
+    const gathering = isApart ? new ParameterStore(specs, { gradients, apart: true }) : store
     startValues(store, built.parameters, weights, seed)
     const optimizer = await optimizers
       .get(options.optimizer.name)
       .create(store, options.optimizer.options, context)
     const norm = await createNorm(store, context)
-    const accumulator = await createAccumulator(store, context)
-    return new Trainer(options, { store, session, optimizer, norm, accumulator })
+    const adding = isApart ? { ...context, runtime: runtime.host } : context
+    const accumulator = await createAccumulator(gathering, adding)
+    await store.push()
+    return new Trainer(options, { store, gathering, session, optimizer, norm, accumulator, memory })
   }
 
   get optimizer(): Optimizer {
-    return this.#optimizer
+    return this.#parts.optimizer
   }
 
   /**
@@ -121,18 +128,16 @@ export class Trainer {
     scalars: Readonly<Record<string, number>> = {},
   ): Promise<number> {
     const { seed, spec } = this.#options
+    const { session, accumulator } = this.#parts
     const feeds = {
       ...batchFeeds(batch),
       ...dropoutFeeds(spec, batch.batch, seed, place),
       ...scalarFeeds({ ...scalars, penaltyWeight: 1 / place.samples }),
     }
-    const given = Object.fromEntries(
-      Object.entries(feeds).filter(([name]) => this.#session.graph.inputs.has(name)),
-    )
-    if (this.#parts > 0) this.#accumulator.keep(this.#without)
-    const { loss } = await this.#session.run({ ...given, ...this.#values }, this.#fetches)
-    if (this.#parts > 0) await this.#accumulator.add(this.#without)
-    this.#parts++
+    if (this.#gathered > 0) await accumulator.keep(this.#without)
+    const { loss } = await session.run({ ...feeds, ...this.values }, this.#fetches)
+    if (this.#gathered > 0) await accumulator.add(this.#without)
+    this.#gathered++
     const [value] = loss!.floats
     for (const tensor of Object.values(feeds)) tensor.release()
     loss!.release()
@@ -151,29 +156,34 @@ export class Trainer {
    * @throws {UserError} the norm is not a number; nothing was changed
    */
   async update(learningRate: number): Promise<number> {
-    const { arrays } = this.parameters.gradients
-    if (this.#parts === 0) for (const array of arrays) array.fill(0) // a step with fewer samples than workers
+    const { gathering, store, norm: norms, optimizer } = this.#parts
+    const { arrays } = gathering.gradients
+    if (this.#gathered === 0) for (const array of arrays) array.fill(0) // a step with fewer samples than workers
     await this.#group.sum(arrays)
-    const norm = await this.#norm.measure(this.#without)
+    if (gathering !== store) await store.gradients.push()
+    const norm = await norms.measure(this.#without)
     if (!Number.isFinite(norm)) {
       throw new UserError(`the gradients' norm became ${norm}: lower --learning-rate or set --max-grad-norm`)
     }
     const gradientScale = clippingScale(norm, this.#options.maxGradNorm)
-    await this.#optimizer.step({ learningRate, gradientScale, without: this.#without })
-    this.#parts = 0
+    await optimizer.step({ learningRate, gradientScale, without: this.#without })
+    this.#gathered = 0
     return norm
   }
 
   endProfiling(): string {
-    return this.#session.endProfiling()
+    return this.#parts.session.endProfiling()
   }
 
   /** Idempotent. */
   close(): void {
-    this.#session.close()
-    this.#optimizer.close()
-    this.#norm.close()
-    this.#accumulator.close()
-    this.parameters.release()
+    const { session, optimizer, norm, accumulator, gathering, store, memory } = this.#parts
+    for (const part of [session, optimizer, norm, accumulator]) part.close()
+    gathering.release()
+    store.release()
+    memory?.close()
   }
 }
+
+const liveTensors = (parameters: readonly Parameter[], slabs: Slabs): RunTensors =>
+  Object.fromEntries(parameters.map(({ name, span, shape }) => [name, slabs.live(span, shape)]))

@@ -83,7 +83,7 @@ export async function backward(
   const { parts, accumulator, without } = run
   let total = 0
   for (let i = 0; i < parts; i++) {
-    if (i > 0) accumulator.keep(without)
+    if (i > 0) await accumulator.keep(without)
     const outputs = await runPart(run, i, step)
     if (i > 0) await accumulator.add(without)
     total += outputs.loss!.floats[0]!

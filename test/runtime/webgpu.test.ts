@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { gradients, graphOf, operators, type Tensor } from '../../src/graph/index.js'
-import { nativeRuntime, nativeRuntimeOn, type Runtime } from '../../src/runtime/index.js'
+import { type HostTensor, nativeRuntime, nativeRuntimeOn, type Runtime } from '../../src/runtime/index.js'
 import { webgpuPresence } from '../../src/runtime/webgpu.js'
+import type { TrainEvent } from '../../src/training/events.js'
 import type { Trainer } from '../../src/training/trainer.js'
 import { applySample, floatsOf, numbersOf, probe } from '../support/operators.js'
-import { metricsOf, runTraining, writeWorld } from '../support/runs.js'
+import { digestsOf, metricsOf, runTraining, writeWorld } from '../support/runs.js'
 import { hasSwiftShader, useSwiftShader } from '../support/swiftShader.js'
 import { randomBatch, specOf, tinyBartBackbone, tinyT5, trainerOf } from '../support/t5.js'
 import { temporaryFolder } from '../support/weights.js'
@@ -69,6 +70,7 @@ describe.skipIf(!hasSwiftShader)('on SwiftShader', () => {
         const place = { step, samples: batch.batch, firstRow: 0 }
         const loss = await onHost.backward(batch, place)
         expect(Math.abs((await onDevice.backward(batch, place)) - loss)).toBeLessThan(1e-4 * loss)
+        await onDevice.parameters.gradients.fetch()
         expect(largestDifference(onHost, onDevice)).toBeLessThan(1e-4)
         const norms = [await onHost.update(1e-3), await onDevice.update(1e-3)]
         expect(Math.abs(norms[1]! - norms[0]!)).toBeLessThan(1e-4 * norms[0]!)
@@ -77,6 +79,71 @@ describe.skipIf(!hasSwiftShader)('on SwiftShader', () => {
       onHost.close()
       onDevice.close()
       expect(onProcessor.filter((name) => !fallsBack.includes(name))).toEqual([])
+    },
+    longestMs,
+  )
+
+  test.each([
+    { name: 'adamw', options: { weightDecay: 0.1 } },
+    { name: 'adamw-torch', options: { weightDecay: 0.1 } },
+    { name: 'adafactor', options: {} },
+  ])(
+    'weights and moments of $name stay there, over steps of two parts',
+    async (optimizer) => {
+      const { config, weights } = t5()
+      const spec = specOf(config, 'lst')
+      const trainers = [
+        await trainerOf(spec, weights, { optimizer }),
+        await trainerOf(spec, weights, { optimizer, runtime: device }),
+      ] as const
+      const [onHost, onDevice] = trainers
+      const start = valuesOf(onDevice)
+      for (let step = 0; step < 2; step++)
+        for (const trainer of trainers) {
+          for (const firstRow of [0, 2])
+            await trainer.backward(randomBatch(step + firstRow, { batch: 2 }), { step, firstRow, samples: 4 })
+          await trainer.update(1e-2)
+        }
+      expect(valuesOf(onDevice)).toEqual(start)
+      await onDevice.parameters.fetch()
+      const states = trainers.map((trainer) => ({ ...valuesOf(trainer), ...momentsOf(trainer) }))
+      for (const [name, right] of Object.entries(states[0]!)) expectClose(states[1]![name]!, right, name)
+      const moved = Object.entries(valuesOf(onHost)).filter(
+        ([name, values]) => distance(values, start[name]!) > 1e-3,
+      )
+      expect(moved.length).toBeGreaterThan(Object.keys(start).length / 2)
+      for (const trainer of trainers) trainer.close()
+    },
+    longestMs,
+  )
+
+  test('memory there gives back the bits that it got', async () => {
+    const memory = await device.openMemory!()
+    const [first, second] = [memory.room(7), memory.room(7)]
+    const bits = Uint32Array.of(0, 1, 0x80000000, 0x7fc00123, 0xff800000, 0x00700000, 0x3f800001)
+    await first.write(new Float32Array(bits.buffer))
+    await second.copy(first)
+    await first.write(new Float32Array(7))
+    const got = new Float32Array(7)
+    await second.read(got)
+    expect(new Uint32Array(got.buffer)).toEqual(bits)
+    for (const room of [first, second]) room.release()
+    memory.close()
+  })
+
+  test(
+    'a run that goes on there ends with the bits of one that never stopped',
+    async () => {
+      const folder = temporaryFolder()
+      const world = await writeWorld(folder)
+      const [whole, cut] = [join(folder, 'whole'), join(folder, 'cut')]
+      const over = { maxSteps: 2, saveEvery: 1, keep: 9 }
+      await runTraining(world, over, { run: whole, runtime: device })
+      const stopAt = (event: TrainEvent) => event.kind === 'step' && event.step === 1
+      await runTraining(world, over, { run: cut, stopAt, runtime: device })
+      await runTraining(world, {}, { run: cut, resume: true, runtime: device })
+      const files = [lastWeights, lastMoments]
+      expect(digestsOf(cut, files)).toEqual(digestsOf(whole, files))
     },
     longestMs,
   )
@@ -101,6 +168,26 @@ describe.skipIf(!hasSwiftShader)('on SwiftShader', () => {
     longestMs,
   )
 })
+
+const [lastWeights, lastMoments] = ['adapter_model', 'optimizer'].map(
+  (name) => `checkpoints/step-000002/${name}.safetensors`,
+) as [string, string]
+
+const copies = (tensors: Iterable<readonly [string, HostTensor]>) =>
+  Object.fromEntries([...tensors].map(([name, { floats }]) => [name, floats.slice()]))
+
+/** What the host knows of them. */
+const valuesOf = ({ parameters }: Trainer) =>
+  copies([...parameters.parameters.values()].map(({ name, value }) => [name, value]))
+const momentsOf = ({ optimizer }: Trainer) => copies(optimizer.state().tensors)
+
+const distance = (values: Float32Array, others: Float32Array) =>
+  Math.hypot(...values.map((value, i) => value - others[i]!))
+
+/** To 1e-4 of the tensor's norm. */
+function expectClose(got: Float32Array, right: Float32Array, name: string): void {
+  expect(distance(got, right), name).toBeLessThanOrEqual(1e-4 * Math.hypot(...right) + 1e-12)
+}
 
 /** Sizes, and the distinct numbers of an embedding's rows: all small. */
 const fallsBack = ['Shape', 'Squeeze', 'Unique']

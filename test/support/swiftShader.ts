@@ -1,7 +1,7 @@
 /** SwiftShader: a GPU in software, which comes with Debian's chromium. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import koffi from 'koffi'
+import { openShared } from '../../src/runtime/shared.js'
 
 const folder = '/usr/lib/chromium'
 const driver = join(folder, 'vk_swiftshader_icd.json')
@@ -16,5 +16,5 @@ export const swiftShaderEnvironment = { LD_LIBRARY_PATH: folder, VK_ICD_FILENAME
 /** The same for this process, whose search path is fixed: the loader is found because it is there already. */
 export function useSwiftShader(): void {
   process.env.VK_ICD_FILENAMES = driver
-  koffi.load(join(folder, loader))
+  openShared(join(folder, loader))
 }

@@ -21,7 +21,7 @@ interface Saved {
 async function save(run: RunFolder, { step, value, isBest }: Saved, on: Disk): Promise<void> {
   const saver = new Saver(run, {
     keep: 1,
-    contentOf: (state) => {
+    contentOf: async (state) => {
       const { weights, extra, ...rest } = contentOf(step, 40, value)
       const more = [{ ...weights.tensors[0]!, name: 'more' }]
       return { ...rest, weights, extra: extra ?? more, state: { ...state, counts: {} } }

@@ -281,7 +281,7 @@ describe('accumulation', () => {
     const expected = Object.fromEntries(specs.map(({ name }) => [name, 0]))
     let never = new Set(specs.map(({ name }) => name))
     for (const [part, names] of reached.entries()) {
-      if (part > 0) accumulator.keep(never)
+      if (part > 0) await accumulator.keep(never)
       for (const name of names) {
         store.parameters.get(name)!.gradient.floats.fill(part + 1)
         expected[name] = expected[name]! + part + 1

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type ParameterSpec, ParameterStore } from '../../src/training/parameters.js'
+import { type ParameterSpec, ParameterStore, slabLengths } from '../../src/training/parameters.js'
 
 const specs: readonly ParameterSpec[] = [
   { name: 'a.bias', shape: [5], decays: false },
@@ -37,6 +37,14 @@ test('a slab ends where its limit is; a parameter above the limit has its own', 
   const { parameters, values } = new ParameterStore(specs, { slabBytes: 4 * 32 })
   expect(values.arrays.map((array) => array.length)).toEqual([32, 16, 48, 16, 32])
   expect([...parameters.values()].map(({ span }) => span.slab)).toEqual([0, 1, 2, 3, 4])
+})
+
+test('parameters that lie apart have a slab each, with nothing behind them', () => {
+  const store = new ParameterStore(specs, { apart: true })
+  const sizes = [...store.parameters.values()].map(({ shape }) => shape.reduce((n, size) => n * size, 1))
+  expect(store.values.arrays.map(({ length }) => length)).toEqual(sizes)
+  expect(slabLengths(specs, { apart: true })).toEqual(sizes)
+  expect(store.spans()).toEqual(sizes.map((end, slab) => ({ slab, begin: 0, end })))
 })
 
 test('spans cross the borders of parameters, not of slabs, chunks or groups', () => {

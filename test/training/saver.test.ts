@@ -24,7 +24,7 @@ function setUp(over: Partial<SaverOptions> = {}) {
   const events: TrainEvent[] = []
   const saver = new Saver(run, {
     ...{ keep: 2, report: (event) => events.push(event), onSaved: () => {} },
-    contentOf: (state) => ({ ...live, state: { ...state, counts: {} } }),
+    contentOf: async (state) => ({ ...live, state: { ...state, counts: {} } }),
     ...over,
   })
   const train = (value: number) => {

@@ -1,8 +1,9 @@
 /** One step's gradient from several batches. */
-import { add, graphOf, input } from '../../graph/index.js'
-import type { ParameterStore, Slabs } from '../parameters.js'
-import { createLanes, type Lanes } from './lanes.js'
+import { add } from '../../graph/index.js'
+import type { ParameterStore } from '../parameters.js'
+import type { Slabs } from '../slabs.js'
 import type { OptimizerContext } from './optimizer.js'
+import { createSweep, type SpanGraph, type Sweep, spanGraph } from './sweep.js'
 
 /**
  * Sums the gradients of the batches of a step in the store's own gradients: around every batch but the first, `keep`
@@ -10,7 +11,7 @@ import type { OptimizerContext } from './optimizer.js'
  */
 export interface Accumulator {
   /** @param without parameters that got no gradient from any batch so far: whatever is there counts as zero */
-  keep(without?: ReadonlySet<string>): void
+  keep(without?: ReadonlySet<string>): Promise<void>
   /** @param without parameters that got no gradient from this batch: theirs is still the sum */
   add(without?: ReadonlySet<string>): Promise<void>
   /** Idempotent. */
@@ -21,41 +22,44 @@ export async function createAccumulator(
   store: ParameterStore,
   context: OptimizerContext,
 ): Promise<Accumulator> {
-  return new GradientSum(store, await createLanes(sumGraph(), context))
+  return new GradientSum(store, await createSweep(sum, context))
 }
 
-export function sumGraph() {
-  return graphOf({ sum: add(input('gradient', ['chunk']), input('kept', ['chunk'])) })
-}
+const sum: SpanGraph = (chunk) => ({ sum: add(chunk('gradient'), chunk('kept')) })
+
+export const sumGraph = () => spanGraph(sum)
 
 class GradientSum implements Accumulator {
   readonly #store: ParameterStore
-  readonly #lanes: Lanes
+  readonly #sweep: Sweep
   #kept: Slabs | undefined
 
-  constructor(store: ParameterStore, lanes: Lanes) {
+  constructor(store: ParameterStore, sweep: Sweep) {
     this.#store = store
-    this.#lanes = lanes
+    this.#sweep = sweep
   }
 
-  keep(without?: ReadonlySet<string>): void {
+  async keep(without?: ReadonlySet<string>): Promise<void> {
     const { parameters, gradients } = this.#store
-    for (const name of without ?? []) parameters.get(name)?.gradient.floats.fill(0)
+    for (const name of without ?? []) {
+      const parameter = parameters.get(name)
+      if (parameter) await gradients.clear(parameter.span)
+    }
     this.#kept ??= this.#store.slabs()
-    for (const [i, kept] of this.#kept.arrays.entries()) kept.set(gradients.arrays[i]!)
+    await this.#kept.copy(gradients)
   }
 
   async add(without?: ReadonlySet<string>): Promise<void> {
     const slabs = this.#kept
     if (!slabs) throw new Error('no gradient was kept')
-    await this.#lanes.each(this.#store.spans(without), (session, span) => {
-      const gradient = this.#store.gradients.view(span)
-      return session.run({ gradient, kept: slabs.view(span) }, { sum: gradient })
+    await this.#sweep.over(this.#store.spans(without), (span) => {
+      const gradient = this.#store.gradients.live(span)
+      return { feeds: { gradient, kept: slabs.live(span) }, fetches: { sum: gradient } }
     })
   }
 
   close(): void {
-    this.#lanes.close()
+    this.#sweep.close()
     this.#kept?.release()
     this.#kept = undefined
   }

@@ -27,8 +27,9 @@ import {
   type Tensor,
   where,
 } from '../../graph/index.js'
-import { type HostTensor, type Session, type Tensors, zeros } from '../../runtime/index.js'
+import type { HostTensor, RunTensors, Session } from '../../runtime/index.js'
 import { elements, type Parameter, type ParameterStore } from '../parameters.js'
+import type { Slabs } from '../slabs.js'
 import {
   defineOptimizer,
   type Optimizer,
@@ -128,8 +129,9 @@ interface Slot {
   readonly kind: keyof typeof kinds
   readonly sizes: Readonly<Record<Axis, number>>
   readonly moments: Readonly<Record<string, HostTensor>>
-  readonly feeds: Tensors
-  readonly fetches: Tensors
+  readonly slabs: Slabs
+  readonly feeds: RunTensors
+  readonly fetches: RunTensors
 }
 
 function formOf(shape: readonly number[]): Pick<Slot, 'kind' | 'sizes'> {
@@ -141,17 +143,23 @@ function formOf(shape: readonly number[]): Pick<Slot, 'kind' | 'sizes'> {
   return { kind: shape.length < 2 ? 'vector' : 'matrix', sizes }
 }
 
-function slotOf(parameter: Parameter, { values, gradients }: ParameterStore): Slot {
+function slotOf(parameter: Parameter, store: ParameterStore): Slot {
   const { span } = parameter
   const { kind, sizes } = formOf(parameter.shape)
   const { axes, moments: axesOf }: Kind = kinds[kind]
   const shapeOf = (names: readonly Axis[]) => names.map((axis) => sizes[axis])
+  const shapes = Object.entries(axesOf).map(([name, names]) => [name, shapeOf(names)] as const)
+  const slabs = store.moments(shapes.map(([, shape]) => elements(shape)))
+  const whole = (slab: number, shape: readonly number[]) => ({ slab, begin: 0, end: elements(shape) })
   const moments = Object.fromEntries(
-    Object.entries(axesOf).map(([name, names]) => [name, zeros('float32', shapeOf(names))]),
+    shapes.map(([name, shape], i) => [name, slabs.view(whole(i, shape), shape)]),
   )
-  const written = { value: values.view(span, shapeOf(axes)), ...moments }
-  const feeds = { ...written, gradient: gradients.view(span, shapeOf(axes)) }
-  return { parameter, kind, sizes, moments, feeds, fetches: renamed(written) }
+  const live = Object.fromEntries(
+    shapes.map(([name, shape], i) => [name, slabs.live(whole(i, shape), shape)]),
+  )
+  const written = { value: store.values.live(span, shapeOf(axes)), ...live }
+  const feeds = { ...written, gradient: store.gradients.live(span, shapeOf(axes)) }
+  return { parameter, kind, sizes, moments, slabs, feeds, fetches: renamed(written) }
 }
 
 class Adafactor implements Optimizer {
@@ -210,7 +218,7 @@ class Adafactor implements Optimizer {
 
   close(): void {
     for (const session of Object.values(this.#sessions)) session.close()
-    for (const { moments } of this.#slots) for (const tensor of Object.values(moments)) tensor.release()
+    for (const { slabs } of this.#slots) slabs.release()
     this.#scalars.release()
   }
 }

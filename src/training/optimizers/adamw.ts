@@ -17,9 +17,9 @@
  * One small graph over flat memory, run in place chunk by chunk; a chunk reaches across parameters that share decay
  * and step count. Corrections are computed in float64.
  */
-import { add, div, graphOf, input, mul, sqrt, square, sub, type Tensor } from '../../graph/index.js'
-import { elements, type Parameter, type ParameterStore, type Slabs } from '../parameters.js'
-import { createLanes, type Lanes } from './lanes.js'
+import { add, div, mul, sqrt, square, sub, type Tensor } from '../../graph/index.js'
+import { elements, type Parameter, type ParameterStore } from '../parameters.js'
+import type { Slabs, Span } from '../slabs.js'
 import {
   defineOptimizer,
   type Optimizer,
@@ -29,33 +29,39 @@ import {
   type StepSettings,
 } from './optimizer.js'
 import { Scalars } from './scalars.js'
+import { createSweep, type SpanGraph, type Sweep } from './sweep.js'
 
 /** ε is transformers' own default, which the vision code uses; the text code's runs have 1e-8. */
 const defaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-6, weightDecay: 0 }
 type Options = typeof defaults
 
+interface Moments {
+  readonly mean: Tensor
+  readonly variance: Tensor
+}
+
 /** What tells the forms apart. */
 interface Form {
-  /** The new value of a chunk. */
-  update(value: Tensor, mean: Tensor, variance: Tensor, options: Options): Tensor
+  /** The new value of a chunk. @param moments the new ones. @param number `rate`, `root` or `decay` */
+  update(value: Tensor, moments: Moments, number: (name: string) => Tensor, options: Options): Tensor
   /** At step t, by which bias correction. */
   factors(t: number, options: Options): { readonly rate: number; readonly root: number }
 }
 
 const transformersForm: Form = {
-  update(value, mean, variance, { epsilon, weightDecay }) {
-    const update = mul(div(mean, add(sqrt(variance), epsilon)), input('rate', []))
+  update(value, { mean, variance }, number, { epsilon, weightDecay }) {
+    const update = mul(div(mean, add(sqrt(variance), epsilon)), number('rate'))
     const updated = sub(value, update)
-    return weightDecay > 0 ? sub(updated, mul(updated, input('decay', []))) : updated
+    return weightDecay > 0 ? sub(updated, mul(updated, number('decay'))) : updated
   },
   factors: (t, { beta1, beta2 }) => ({ rate: Math.sqrt(1 - beta2 ** t) / (1 - beta1 ** t), root: 1 }),
 }
 
 const torchForm: Form = {
-  update(value, mean, variance, { epsilon, weightDecay }) {
-    const decayed = weightDecay > 0 ? sub(value, mul(value, input('decay', []))) : value
-    const denominator = add(mul(sqrt(variance), input('root', [])), epsilon)
-    return sub(decayed, mul(div(mean, denominator), input('rate', [])))
+  update(value, { mean, variance }, number, { epsilon, weightDecay }) {
+    const decayed = weightDecay > 0 ? sub(value, mul(value, number('decay'))) : value
+    const denominator = add(mul(sqrt(variance), number('root')), epsilon)
+    return sub(decayed, mul(div(mean, denominator), number('rate')))
   },
   factors: (t, { beta1, beta2 }) => ({ rate: 1 / (1 - beta1 ** t), root: 1 / Math.sqrt(1 - beta2 ** t) }),
 }
@@ -67,7 +73,7 @@ const row = (name: string, summary: string, rowDefaults: Options, form: Form) =>
     defaults: rowDefaults,
     stateElements: (shape) => 2 * elements(shape),
     async create(store, options, context) {
-      return new AdamW(store, options, form, await createLanes(updateGraph(options, form), context))
+      return new AdamW(store, options, form, await createSweep(updateOf(options, form), context))
     },
   })
 
@@ -85,39 +91,37 @@ export const adamwTorch = row(
   torchForm,
 )
 
-/**
- * @returns one chunk's update. Each input is read before the output over the same memory is written: `value` by the
- *   nodes before the last, `mean` and `variance` by the node that makes the new one from them.
- */
-function updateGraph(options: Options, form: Form) {
-  const flat = (name: string) => input(name, ['chunk'])
-  const gradient = flat('gradient')
-  const mean = add(mul(flat('mean'), options.beta1), mul(gradient, input('meanShare', [])))
-  const variance = add(
-    mul(flat('variance'), options.beta2),
-    square(mul(gradient, input('varianceShare', []))),
-  )
-  const value = form.update(flat('value'), mean, variance, options)
-  return graphOf({ newValue: value, newMean: mean, newVariance: variance })
+/** One chunk's update: new moments are made before the value that is made of them. */
+function updateOf(options: Options, form: Form): SpanGraph {
+  return (chunk, number) => {
+    const gradient = chunk('gradient')
+    const mean = add(mul(chunk('mean'), options.beta1), mul(gradient, number('meanShare')))
+    const variance = add(
+      mul(chunk('variance'), options.beta2),
+      square(mul(gradient, number('varianceShare'))),
+    )
+    const value = form.update(chunk('value'), { mean, variance }, number, options)
+    return { newValue: value, newMean: mean, newVariance: variance }
+  }
 }
 
 class AdamW implements Optimizer {
   readonly #store: ParameterStore
   readonly #options: Options
   readonly #form: Form
-  readonly #lanes: Lanes
+  readonly #sweep: Sweep
   readonly #mean: Slabs
   readonly #variance: Slabs
   readonly #counts: StepCounts
   readonly #scalars = new Scalars('meanShare', 'varianceShare', 'rate', 'root', 'decay')
 
-  constructor(store: ParameterStore, options: Options, form: Form, lanes: Lanes) {
+  constructor(store: ParameterStore, options: Options, form: Form, sweep: Sweep) {
     this.#store = store
     this.#options = options
     this.#form = form
-    this.#lanes = lanes
-    this.#mean = store.slabs()
-    this.#variance = store.slabs()
+    this.#sweep = sweep
+    this.#mean = store.moments()
+    this.#variance = store.moments()
     this.#counts = new StepCounts(store.parameters)
   }
 
@@ -127,16 +131,17 @@ class AdamW implements Optimizer {
       without?.has(parameter.name) ? undefined : 2 * this.#counts.of(parameter) + Number(parameter.decays)
     for (const { example, spans } of this.#store.groups(keyOf)) {
       this.#setScalars(example, settings)
-      await this.#lanes.each(spans, (session, span) => {
-        const gradient = this.#store.gradients.view(span)
-        const value = this.#store.values.view(span)
-        const mean = this.#mean.view(span)
-        const variance = this.#variance.view(span)
-        return session.run(
-          { value, gradient, mean, variance, ...this.#scalars.tensors },
-          { newValue: value, newMean: mean, newVariance: variance },
-        )
-      })
+      const tensorsOf = (span: Span) => {
+        const gradient = this.#store.gradients.live(span)
+        const value = this.#store.values.live(span)
+        const mean = this.#mean.live(span)
+        const variance = this.#variance.live(span)
+        return {
+          feeds: { value, gradient, mean, variance },
+          fetches: { newValue: value, newMean: mean, newVariance: variance },
+        }
+      }
+      await this.#sweep.over(spans, tensorsOf, this.#scalars.tensors)
     }
   }
 
@@ -166,7 +171,7 @@ class AdamW implements Optimizer {
   }
 
   close(): void {
-    this.#lanes.close()
+    this.#sweep.close()
     this.#scalars.release()
     this.#mean.release()
     this.#variance.release()

@@ -1,7 +1,8 @@
 /** The norm of all gradients, and clipping by it. */
-import { graphOf, input, matMul } from '../../graph/index.js'
-import { type HostTensor, zeros } from '../../runtime/index.js'
-import { alignment, type ParameterStore, type Span } from '../parameters.js'
+import { concat, graphOf, input, matMul, sum as reduceSum, type Tensor } from '../../graph/index.js'
+import { type HostTensor, type Session, zeros } from '../../runtime/index.js'
+import { alignment, type ParameterStore } from '../parameters.js'
+import type { Span } from '../slabs.js'
 import { createLanes } from './lanes.js'
 import type { OptimizerContext } from './optimizer.js'
 
@@ -12,8 +13,12 @@ export interface GradientNorm {
   close(): void
 }
 
-/** Sums of squares in float32 within a row of a span, in float64 and in the order of memory from row to row. */
 export async function createNorm(store: ParameterStore, context: OptimizerContext): Promise<GradientNorm> {
+  return context.runtime.openMemory ? new DeviceNorm(store, context) : await hostNorm(store, context)
+}
+
+/** Sums of squares in float32 within a row of a span, in float64 and in the order of memory from row to row. */
+async function hostNorm(store: ParameterStore, context: OptimizerContext): Promise<GradientNorm> {
   const lanes = await createLanes(squaresGraph(), context)
   const squares: HostTensor[] = []
   return {
@@ -39,12 +44,58 @@ function rowsOf({ begin, end }: Span): readonly number[] {
 
 /** g gᵀ of every row: faster than a reduction of g² (27 against 32 ms over 18 million elements). */
 function squaresGraph() {
-  const rows = input('gradient', [alignment, 1, 'columns'])
-  return graphOf({ squares: matMul(rows, rows, { transposeB: true }) })
+  return graphOf({ squares: squaresOf(input('gradient', [alignment, 1, 'columns'])) })
 }
+
+const squaresOf = (rows: Tensor) => matMul(rows, rows, { transposeB: true })
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
+}
+
+/** One run for all parameters, of which one number each crosses: sums in float32 there, in float64 from parameter to parameter. */
+class DeviceNorm implements GradientNorm {
+  readonly #store: ParameterStore
+  readonly #context: OptimizerContext
+  readonly #sessions = new Map<string, Session>()
+
+  constructor(store: ParameterStore, context: OptimizerContext) {
+    this.#store = store
+    this.#context = context
+  }
+
+  async measure(without?: ReadonlySet<string>): Promise<number> {
+    const spans = this.#store.spans(without)
+    if (spans.length === 0) return 0
+    const shapes = spans.map(({ begin, end }) => manyRows(end - begin))
+    const session = this.#sessions.get(String(shapes)) ?? (await this.#create(shapes))
+    const gradients = spans.map((span, i) => [`gradient_${i}`, this.#store.gradients.live(span, shapes[i]!)])
+    const { squares } = await session.run(Object.fromEntries(gradients))
+    const norm = Math.sqrt(sum([...squares!.floats]))
+    squares!.release()
+    return norm
+  }
+
+  async #create(shapes: readonly (readonly number[])[]): Promise<Session> {
+    const { runtime, threads } = this.#context
+    const sums = shapes.map((shape, i) => reduceSum(squaresOf(input(`gradient_${i}`, shape)), [0, 1]))
+    const graph = graphOf({ squares: concat(sums, 0) })
+    const session = await runtime.createSession(graph, threads ? { threads } : {})
+    this.#sessions.set(String(shapes), session)
+    return session
+  }
+
+  close(): void {
+    for (const session of this.#sessions.values()) session.close()
+    this.#sessions.clear()
+  }
+}
+
+/** About as many rows as columns: a GPU has a thread a row. */
+function manyRows(length: number): readonly number[] {
+  let columns = Math.floor(Math.sqrt(length))
+  while (length % columns !== 0) columns--
+  return [length / columns, 1, columns]
 }
 
 /**

@@ -13,7 +13,10 @@ export interface StepSettings {
 
 /** What a checkpoint keeps of an optimizer. */
 export interface OptimizerState {
-  /** `exp_avg.NAME` and the like: torch's names of the state, then the parameter's. Live memory, not a copy. */
+  /**
+   * `exp_avg.NAME` and the like: torch's names of the state, then the parameter's. Not a copy: host memory, which on a
+   * device is what the store fetched last.
+   */
   readonly tensors: ReadonlyMap<string, HostTensor>
   /** Updates that each parameter has had, by its name. */
   readonly counts: ReadonlyMap<string, number>
@@ -25,7 +28,7 @@ export interface Optimizer {
   step(settings: StepSettings): Promise<void>
   state(): OptimizerState
   /**
-   * Takes up a run where a checkpoint left it.
+   * Takes up a run where a checkpoint left it: in host memory, which the store then pushes.
    *
    * @param read the values of one of `state()`'s tensors
    * @throws {Error} a tensor of another length, a parameter that has no count
