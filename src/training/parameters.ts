@@ -32,8 +32,11 @@ export interface StoreOptions {
   readonly slabBytes?: number
   /** Most elements of a span, a multiple of {@link alignment}: what one run of an update graph works on. */
   readonly chunk?: number
-  /** Memory for the gradients, all zero, as long as {@link slabLengths} says. */
+  /** Memory for gradients and for values, all zero, as long as {@link slabLengths} says. */
   readonly gradients?: readonly Float32Array[]
+  readonly values?: readonly Float32Array[]
+  /** Gives memory for moments, all zero. */
+  readonly allocate?: (lengths: readonly number[]) => Promise<readonly Float32Array[]>
   /** Where values, gradients and moments stay between runs, each parameter {@link apart}; host memory by default. */
   readonly memory?: DeviceMemory
   /**
@@ -63,6 +66,7 @@ export class ParameterStore {
   readonly #lengths: readonly number[]
   readonly #chunk: number
   readonly #memory: DeviceMemory | undefined
+  readonly #allocate: NonNullable<StoreOptions['allocate']>
   /** What outlives a step: values and moments. */
   readonly #lasting: Slabs[] = []
 
@@ -72,8 +76,9 @@ export class ParameterStore {
     this.#memory = options.memory
     this.#lengths = lengths
     this.#chunk = isApart(options) ? Number.POSITIVE_INFINITY : (options.chunk ?? defaultChunk)
-    this.values = this.moments()
-    this.gradients = this.#over(options.gradients ?? this.#zeros(lengths))
+    this.#allocate = options.allocate ?? (async (lengths) => zeros(lengths))
+    this.values = this.#lastingOver(options.values ?? zeros(lengths))
+    this.gradients = this.#over(options.gradients ?? zeros(lengths))
     this.parameters = new Map(
       [...spans].map(([spec, span]) => [
         spec.name,
@@ -90,21 +95,21 @@ export class ParameterStore {
 
   /** More memory of the same layout, for what doesn't outlive a step; on a device undefined at first. Whoever asks releases it. */
   slabs(): Slabs {
-    return this.#over(this.#zeros(this.#lengths))
+    return this.#over(zeros(this.#lengths))
   }
 
   /**
    * Memory for what an optimizer keeps of the parameters, of the same layout by default: {@link push} and {@link fetch} go
    * over it too. Whoever asks releases it.
    */
-  moments(lengths: readonly number[] = this.#lengths): Slabs {
-    const slabs = this.#over(this.#zeros(lengths))
-    this.#lasting.push(slabs)
-    return slabs
+  async moments(lengths: readonly number[] = this.#lengths): Promise<Slabs> {
+    return this.#lastingOver(await this.#allocate(lengths))
   }
 
-  #zeros(lengths: readonly number[]): readonly Float32Array[] {
-    return lengths.map((length) => new Float32Array(length))
+  #lastingOver(arrays: readonly Float32Array[]): Slabs {
+    const slabs = this.#over(arrays)
+    this.#lasting.push(slabs)
+    return slabs
   }
 
   #over(arrays: readonly Float32Array[]): Slabs {
@@ -141,6 +146,25 @@ export class ParameterStore {
     return this.groups(({ name }) => (without?.has(name) ? undefined : 0)).flatMap(({ spans }) => spans)
   }
 
+  /** Whole stretches of memory with those parameters in them. */
+  stretches(of: ReadonlySet<string>): readonly Span[] {
+    return [...this.#runs(({ name }) => (of.has(name) ? 0 : undefined))].map(({ span }) => span)
+  }
+
+  /**
+   * Names of the parameters of one of so many parts that follow one another in memory and are about as large: a parameter
+   * belongs where its middle lies.
+   */
+  part(rank: number, parts: number): ReadonlySet<string> {
+    const total = this.#lengths.reduce((sum, length) => sum + length, 0)
+    const starts = this.#lengths.map((_, slab) => this.#lengths.slice(0, slab).reduce((a, b) => a + b, 0))
+    const partOf = ({ span: { slab, begin, end } }: Parameter) =>
+      Math.floor(((starts[slab]! + (begin + end) / 2) / total) * parts)
+    return new Set(
+      [...this.parameters.values()].filter((each) => partOf(each) === rank).map(({ name }) => name),
+    )
+  }
+
   /** The longest spans of neighbours with one key. */
   *#runs(keyOf: (parameter: Parameter) => number | undefined) {
     let run: { key: number; example: Parameter; span: Span } | undefined
@@ -173,6 +197,9 @@ function* cut({ slab, begin, end }: Span, chunk: number): Generator<Span> {
     at = next
   }
 }
+
+const zeros = (lengths: readonly number[]): readonly Float32Array[] =>
+  lengths.map((length) => new Float32Array(length))
 
 /** Elements of each slab of a store. */
 export const slabLengths = (specs: readonly ParameterSpec[], options: StoreOptions = {}): readonly number[] =>

@@ -25,9 +25,9 @@ import {
   optimizers,
 } from './optimizers/index.js'
 import { type Parameter, ParameterStore, slabLengths } from './parameters.js'
-import type { Slabs } from './slabs.js'
+import type { Slabs, Span } from './slabs.js'
 import { openSession, startValues } from './weights.js'
-import { soloGroup, type WorkerGroup } from './workers/group.js'
+import { type CommonMemory, soloGroup, type WorkerGroup } from './workers/group.js'
 
 export interface TrainerOptions {
   readonly spec: ModelSpec
@@ -53,6 +53,16 @@ interface Parts {
   readonly norm: GradientNorm
   readonly accumulator: Accumulator
   readonly memory?: DeviceMemory | undefined
+  /** What this worker updates, where each updates a part. */
+  readonly part?: Part | undefined
+}
+
+interface Part {
+  readonly common: CommonMemory
+  /** The part's parameters, and all others. */
+  readonly own: ReadonlySet<string>
+  readonly others: ReadonlySet<string>
+  readonly stretches: readonly Span[]
 }
 
 /** Names that never decay (reference: `bias` and torch's LayerNorm; T5's own norms do decay). */
@@ -98,7 +108,10 @@ export class Trainer {
     const memory = await runtime.openMemory?.()
     const place = memory ? { memory } : {}
     const gradients = await group.memory(slabLengths(specs, place))
-    const store = new ParameterStore(specs, { gradients, ...place })
+    const common = memory ? undefined : group.common
+    const values = await common?.memory(slabLengths(specs))
+    const shared = common && values ? { values, allocate: common.memory } : {}
+    const store = new ParameterStore(specs, { gradients, ...place, ...shared })
     const isApart = memory !== undefined && group.size > 1
     const gathering = isApart ? new ParameterStore(specs, { gradients, apart: true }) : store
     startValues(store, built.parameters, weights, seed)
@@ -109,7 +122,9 @@ export class Trainer {
     const adding = isApart ? { ...context, runtime: runtime.host } : context
     const accumulator = await createAccumulator(gathering, adding)
     await store.push()
-    return new Trainer(options, { store, gathering, session, optimizer, norm, accumulator, memory })
+    await common?.meet() // nobody starts values any more
+    const part = common && partOf(store, common, group)
+    return new Trainer(options, { store, gathering, session, optimizer, norm, accumulator, memory, part })
   }
 
   get optimizer(): Optimizer {
@@ -150,25 +165,42 @@ export class Trainer {
   }
 
   /**
-   * One step of the optimizer with the gradients gathered, of all workers: each makes the same step.
+   * One step of the optimizer with the gradients gathered, of all workers: each updates its part of the parameters where
+   * they have memory in common, and all of them elsewhere.
    *
    * @returns their global norm before clipping
    * @throws {UserError} the norm is not a number; nothing was changed
    */
   async update(learningRate: number): Promise<number> {
-    const { gathering, store, norm: norms, optimizer } = this.#parts
+    const { gathering, optimizer, part } = this.#parts
     const { arrays } = gathering.gradients
     if (this.#gathered === 0) for (const array of arrays) array.fill(0) // a step with fewer samples than workers
-    await this.#group.sum(arrays)
-    if (gathering !== store) await store.gradients.push()
-    const norm = await norms.measure(this.#without)
+    const norm = part ? await this.#sumPart(arrays, part) : await this.#sumAll(arrays)
     if (!Number.isFinite(norm)) {
       throw new UserError(`the gradients' norm became ${norm}: lower --learning-rate or set --max-grad-norm`)
     }
     const gradientScale = clippingScale(norm, this.#options.maxGradNorm)
-    await optimizer.step({ learningRate, gradientScale, without: this.#without })
+    const only = part ? { only: part.own } : {}
+    await optimizer.step({ learningRate, gradientScale, without: this.#without, ...only })
+    await part?.common.meet()
     this.#gathered = 0
     return norm
+  }
+
+  /** @returns the norm of all sums */
+  async #sumAll(arrays: readonly Float32Array[]): Promise<number> {
+    const { gathering, store, norm } = this.#parts
+    await this.#group.sum(arrays)
+    if (gathering !== store) await store.gradients.push()
+    return await norm.measure(this.#without)
+  }
+
+  /** Of the part's sums alone. @returns the norm of all */
+  async #sumPart(arrays: readonly Float32Array[], { common, others, stretches }: Part): Promise<number> {
+    await common.sum(arrays, stretches)
+    const own = await this.#parts.norm.measure(new Set([...this.#without, ...others]))
+    const norms = await this.#group.exchange(String(own)) // as text: JSON has no NaN
+    return Math.hypot(...norms.map(Number))
   }
 
   endProfiling(): string {
@@ -183,6 +215,12 @@ export class Trainer {
     store.release()
     memory?.close()
   }
+}
+
+function partOf(store: ParameterStore, common: CommonMemory, { rank, size }: WorkerGroup): Part {
+  const own = store.part(rank, size)
+  const others = new Set([...store.parameters.keys()].filter((name) => !own.has(name)))
+  return { common, own, others, stretches: store.stretches(own) }
 }
 
 const liveTensors = (parameters: readonly Parameter[], slabs: Slabs): RunTensors =>

@@ -27,6 +27,27 @@ const jobs = {
     }
     return results
   },
+  /**
+   * Sums this worker's spans alone, some times, and writes them into common memory.
+   *
+   * @param given.own spans by rank
+   * @returns each round's digests of what all have written there, after a meeting
+   */
+  async ownSums(group, { lengths, own, rounds }) {
+    const [arrays, sums] = [await group.memory(lengths), await group.common.memory(lengths)]
+    const spans = own[group.rank]
+    const zero = sums.every((array) => array.every((value) => value === 0))
+    const digests = []
+    for (let round = 0; round < rounds; round++) {
+      for (const array of arrays) for (const i of array.keys()) array[i] = valueAt(group.rank, round, i)
+      await group.common.sum(arrays, spans)
+      for (const { slab, begin, end } of spans) sums[slab].set(arrays[slab].subarray(begin, end), begin)
+      await group.common.meet()
+      digests.push(sums.map(digest))
+      await group.common.meet()
+    }
+    return { zero, digests }
+  },
   /** Sends texts of these lengths, a row a rank, one after the other. @returns digests of what came */
   async messages(group, { lengths }) {
     const received = []
@@ -67,6 +88,7 @@ const jobs = {
         ...{ rank: group.rank, size: group.size, exchange, close: () => group.close() },
         memory: (lengths) => group.memory(lengths),
         sum: (arrays) => group.sum(arrays),
+        common: group.common,
       },
       report: (event) => events.push(event),
     })

@@ -55,7 +55,7 @@ export const adafactor = defineOptimizer({
   async create(store, options, { runtime, ...session }) {
     const sessionOf = (kind: Kind) => runtime.createSession(updateGraph(kind, options), session)
     const sessions = { matrix: await sessionOf(kinds.matrix), vector: await sessionOf(kinds.vector) }
-    return new Adafactor(store, options, sessions)
+    return new Adafactor(store, options, sessions, await slotsOf(store))
   },
 })
 
@@ -129,7 +129,6 @@ interface Slot {
   readonly kind: keyof typeof kinds
   readonly sizes: Readonly<Record<Axis, number>>
   readonly moments: Readonly<Record<string, HostTensor>>
-  readonly slabs: Slabs
   readonly feeds: RunTensors
   readonly fetches: RunTensors
 }
@@ -143,29 +142,46 @@ function formOf(shape: readonly number[]): Pick<Slot, 'kind' | 'sizes'> {
   return { kind: shape.length < 2 ? 'vector' : 'matrix', sizes }
 }
 
-function slotOf(parameter: Parameter, store: ParameterStore): Slot {
-  const { span } = parameter
-  const { kind, sizes } = formOf(parameter.shape)
-  const { axes, moments: axesOf }: Kind = kinds[kind]
-  const shapeOf = (names: readonly Axis[]) => names.map((axis) => sizes[axis])
-  const shapes = Object.entries(axesOf).map(([name, names]) => [name, shapeOf(names)] as const)
-  const slabs = store.moments(shapes.map(([, shape]) => elements(shape)))
-  const whole = (slab: number, shape: readonly number[]) => ({ slab, begin: 0, end: elements(shape) })
-  const moments = Object.fromEntries(
-    shapes.map(([name, shape], i) => [name, slabs.view(whole(i, shape), shape)]),
+interface Slots {
+  readonly slots: readonly Slot[]
+  readonly moments: Slabs
+}
+
+/** Every moment of every parameter has a slab of its own. */
+async function slotsOf(store: ParameterStore): Promise<Slots> {
+  const forms = [...store.parameters.values()].map((parameter) => {
+    const { kind, sizes } = formOf(parameter.shape)
+    const { axes, moments }: Kind = kinds[kind]
+    const shapeOf = (names: readonly Axis[]) => names.map((axis) => sizes[axis])
+    const shapes = Object.entries(moments).map(([name, names]) => [name, shapeOf(names)] as const)
+    return { parameter, kind, sizes, shape: shapeOf(axes), shapes }
+  })
+  const moments = await store.moments(
+    forms.flatMap(({ shapes }) => shapes.map(([, shape]) => elements(shape))),
   )
-  const live = Object.fromEntries(
-    shapes.map(([name, shape], i) => [name, slabs.live(whole(i, shape), shape)]),
-  )
-  const written = { value: store.values.live(span, shapeOf(axes)), ...live }
-  const feeds = { ...written, gradient: store.gradients.live(span, shapeOf(axes)) }
-  return { parameter, kind, sizes, moments, slabs, feeds, fetches: renamed(written) }
+  let slab = 0
+  const slots = forms.map(({ shape, shapes, ...form }): Slot => {
+    const { span } = form.parameter
+    const places = shapes.map(
+      ([name, shape]) => [name, { slab: slab++, begin: 0, end: elements(shape) }, shape] as const,
+    )
+    const live = places.map(([name, span, shape]) => [name, moments.live(span, shape)])
+    const written = { value: store.values.live(span, shape), ...Object.fromEntries(live) }
+    return {
+      ...form,
+      moments: Object.fromEntries(places.map(([name, span, shape]) => [name, moments.view(span, shape)])),
+      feeds: { ...written, gradient: store.gradients.live(span, shape) },
+      fetches: renamed(written),
+    }
+  })
+  return { slots, moments }
 }
 
 class Adafactor implements Optimizer {
   readonly #options: Options
   readonly #sessions: Readonly<Record<keyof typeof kinds, Session>>
   readonly #slots: readonly Slot[]
+  readonly #moments: Slabs
   readonly #counts: StepCounts
   readonly #scalars = new Scalars(...scalarNames)
 
@@ -173,17 +189,20 @@ class Adafactor implements Optimizer {
     store: ParameterStore,
     options: Options,
     sessions: Readonly<Record<keyof typeof kinds, Session>>,
+    { slots, moments }: Slots,
   ) {
     this.#options = options
     this.#sessions = sessions
-    this.#slots = [...store.parameters.values()].map((parameter) => slotOf(parameter, store))
+    this.#slots = slots
+    this.#moments = moments
     this.#counts = new StepCounts(store.parameters)
   }
 
-  async step({ without, ...settings }: StepSettings): Promise<void> {
+  async step({ without, only, ...settings }: StepSettings): Promise<void> {
     this.#counts.advance(without)
     for (const slot of this.#slots) {
-      if (without?.has(slot.parameter.name)) continue
+      const { name } = slot.parameter
+      if (without?.has(name) || (only && !only.has(name))) continue
       this.#setScalars(slot, settings)
       await this.#sessions[slot.kind].run({ ...slot.feeds, ...this.#scalars.tensors }, slot.fetches)
     }
@@ -218,7 +237,7 @@ class Adafactor implements Optimizer {
 
   close(): void {
     for (const session of Object.values(this.#sessions)) session.close()
-    for (const { slabs } of this.#slots) slabs.release()
+    this.#moments.release()
     this.#scalars.release()
   }
 }

@@ -73,7 +73,8 @@ const row = (name: string, summary: string, rowDefaults: Options, form: Form) =>
     defaults: rowDefaults,
     stateElements: (shape) => 2 * elements(shape),
     async create(store, options, context) {
-      return new AdamW(store, options, form, await createSweep(updateOf(options, form), context))
+      const moments = { mean: await store.moments(), variance: await store.moments() }
+      return new AdamW(store, options, form, moments, await createSweep(updateOf(options, form), context))
     },
   })
 
@@ -115,20 +116,27 @@ class AdamW implements Optimizer {
   readonly #counts: StepCounts
   readonly #scalars = new Scalars('meanShare', 'varianceShare', 'rate', 'root', 'decay')
 
-  constructor(store: ParameterStore, options: Options, form: Form, sweep: Sweep) {
+  constructor(
+    store: ParameterStore,
+    options: Options,
+    form: Form,
+    { mean, variance }: Readonly<Record<keyof Moments, Slabs>>,
+    sweep: Sweep,
+  ) {
     this.#store = store
     this.#options = options
     this.#form = form
     this.#sweep = sweep
-    this.#mean = store.moments()
-    this.#variance = store.moments()
+    this.#mean = mean
+    this.#variance = variance
     this.#counts = new StepCounts(store.parameters)
   }
 
-  async step({ without, ...settings }: StepSettings): Promise<void> {
+  async step({ without, only, ...settings }: StepSettings): Promise<void> {
     this.#counts.advance(without)
+    const isLeft = ({ name }: Parameter) => without?.has(name) || (only && !only.has(name))
     const keyOf = (parameter: Parameter) =>
-      without?.has(parameter.name) ? undefined : 2 * this.#counts.of(parameter) + Number(parameter.decays)
+      isLeft(parameter) ? undefined : 2 * this.#counts.of(parameter) + Number(parameter.decays)
     for (const { example, spans } of this.#store.groups(keyOf)) {
       this.#setScalars(example, settings)
       const tensorsOf = (span: Span) => {

@@ -9,6 +9,8 @@ export interface StepSettings {
   readonly gradientScale: number
   /** Parameters that have no gradient in this step: skipped wholly, without decay, their step count unchanged. */
   readonly without?: ReadonlySet<string>
+  /** The only parameters to update, where other workers update the rest; the steps of all count. */
+  readonly only?: ReadonlySet<string>
 }
 
 /** What a checkpoint keeps of an optimizer. */

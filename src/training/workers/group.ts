@@ -1,4 +1,5 @@
 /** Workers that train one model together, each in a process of its own with its share of every step's batch. */
+import type { Span } from '../slabs.js'
 
 /** What workers tell one another. All of them make the same calls in the same order; a call ends when all have made it. */
 export interface WorkerGroup {
@@ -19,10 +20,30 @@ export interface WorkerGroup {
    * @param arrays as `memory` gave them, whole
    */
   sum(arrays: readonly Float32Array[]): Promise<void>
+  /** What workers of one machine can do besides; absent where they have no memory in common. */
+  readonly common?: CommonMemory
   /** @returns every worker's message (JSON), by rank */
   exchange<T>(message: T): Promise<readonly T[]>
   /** Idempotent; a call that waits for others fails. */
   close(): void
+}
+
+/** For workers that each update a part of the parameters, as in ZeRO (Rajbhandari et al. 2020), stage 2. */
+export interface CommonMemory {
+  /**
+   * Like {@link WorkerGroup.memory}, but all workers see the same: what one wrote is seen by all behind the next meeting.
+   *
+   * @throws {UserError} there is no room for it
+   */
+  memory(lengths: readonly number[]): Promise<readonly Float32Array[]>
+  /**
+   * Like {@link WorkerGroup.sum}, but of the worker's own spans, in its own arrays alone.
+   *
+   * @param own spans that no other worker asks for, the same at every call
+   */
+  sum(arrays: readonly Float32Array[], own: readonly Span[]): Promise<void>
+  /** Ends when all are here. */
+  meet(): Promise<void>
 }
 
 /** One worker alone. */

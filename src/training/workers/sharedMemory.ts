@@ -4,7 +4,8 @@ import { humanBytes, UserError } from '../../base/index.js'
 import { HostTensor, mapShared, memoryFolder, type Runtime } from '../../runtime/index.js'
 import { sumGraph } from '../optimizers/accumulate.js'
 import { createLanes, type Lanes } from '../optimizers/lanes.js'
-import type { WorkerGroup } from './group.js'
+import type { Span } from '../slabs.js'
+import type { CommonMemory, WorkerGroup } from './group.js'
 import { controlBytes, SharedControl } from './sharedControl.js'
 import { reserve } from './sharedFile.js'
 
@@ -43,9 +44,18 @@ class SharedGroup implements WorkerGroup {
   readonly #control: SharedControl
   /** Where each file's next region begins. */
   readonly #ends: number[]
-  /** Of an array of this worker, what it adds up. */
-  readonly #shares = new Map<Float32Array, readonly Stretch[]>()
+  /** Of an array of this worker, all workers' by rank. */
+  readonly #arrays = new Map<Float32Array, readonly Float32Array[]>()
+  /** What this worker adds up, by what it was asked. */
+  readonly #stretches = new Map<unknown, readonly Stretch[]>()
   #lanes: Lanes | undefined
+  #isSlowNoted = false
+
+  readonly common: CommonMemory = {
+    memory: (lengths) => this.#commonMemory(lengths),
+    sum: (arrays, own) => this.#sumOwn(arrays, own),
+    meet: () => this.#control.meet(),
+  }
 
   constructor(options: SharedGroupOptions) {
     this.#options = options
@@ -56,68 +66,106 @@ class SharedGroup implements WorkerGroup {
   }
 
   async memory(lengths: readonly number[]): Promise<readonly Float32Array[]> {
-    const begins = [0]
-    for (const length of lengths) begins.push(roundUp(begins.at(-1)! + 4 * length, lineBytes))
-    const regionBytes = roundUp(begins.pop()!, pageBytes)
-    if (regionBytes === 0) return lengths.map(() => new Float32Array(0))
-    const view = await this.#map(regionBytes)
+    const { begins, bytes } = layOut(lengths)
+    if (bytes === 0) return lengths.map(() => new Float32Array(0))
+    const view = await this.#map(bytes * this.size)
     const arrays = Array.from({ length: this.size }, (_, rank) =>
-      lengths.map((length, i) => new Float32Array(view(rank * regionBytes + begins[i]!, 4 * length))),
+      lengths.map((length, i) => new Float32Array(view(rank * bytes + begins[i]!, 4 * length))),
     )
     const own = arrays[this.rank]!
-    for (const [i, array] of own.entries()) this.#shares.set(array, this.#shareOf(arrays.map((of) => of[i]!)))
+    for (const [i, array] of own.entries())
+      this.#arrays.set(
+        array,
+        arrays.map((of) => of[i]!),
+      )
     return own
   }
 
-  /** Maps a region a worker, one behind the other, in the first file that has room for all of them. */
-  async #map(regionBytes: number) {
-    const all = regionBytes * this.size
+  async #commonMemory(lengths: readonly number[]): Promise<readonly Float32Array[]> {
+    const { begins, bytes } = layOut(lengths)
+    if (bytes === 0) return lengths.map(() => new Float32Array(0))
+    const view = await this.#map(bytes)
+    return lengths.map((length, i) => new Float32Array(view(begins[i]!, 4 * length)))
+  }
+
+  /** Maps memory in the first file that has room for all of it, of which each worker reserves a part. */
+  async #map(all: number) {
+    const border = (rank: number) => Math.floor((all * rank) / this.size)
+    const [from, to] = [border(this.rank), border(this.rank + 1)]
     for (const [i, fd] of this.#options.fds.entries()) {
       const begin = this.#ends[i]!
-      const fits = await this.exchange(reserve(fd, begin + this.rank * regionBytes, regionBytes))
+      const fits = await this.exchange(reserve(fd, begin + from, to - from))
       if (fits.every(Boolean)) {
-        if (i > 0)
-          this.#options.onNote(
-            `${memoryFolder} has no room for ${humanBytes(all)} of gradients: a file in the temporary folder is taken, which is slower`,
-          )
+        if (i > 0) this.#noteSlow(all)
         this.#ends[i]! += all
         return mapShared(fd, begin, all)
       }
       if (this.rank === 0) ftruncateSync(fd, begin)
     }
     throw new UserError(
-      `there is no room for ${humanBytes(all)} of gradients of ${this.size} workers in ${memoryFolder} or the temporary ` +
+      `there is no room for ${humanBytes(all)} that ${this.size} workers share in ${memoryFolder} or the temporary ` +
         'folder: make room, name another with TMPDIR, or take fewer workers',
     )
   }
 
-  /** This worker's share of an array, cut into stretches. */
-  #shareOf(arrays: readonly Float32Array[]): readonly Stretch[] {
-    const { length } = arrays[0]!
-    const border = (rank: number) => Math.min(length, roundUp((length * rank) / this.size, lineBytes / 4))
+  #noteSlow(bytes: number): void {
+    if (this.#isSlowNoted) return
+    this.#isSlowNoted = true
+    this.#options.onNote(
+      `${memoryFolder} has no room for ${humanBytes(bytes)} that workers share: a file in the temporary folder is taken, which is slower`,
+    )
+  }
+
+  /** An array's span in every worker's memory, cut. */
+  #cut(array: Float32Array, { begin, end }: Omit<Span, 'slab'>): readonly Stretch[] {
+    const arrays = this.#arrays.get(array)
+    if (!arrays) throw new Error('only arrays of memory() can be summed')
     const stretches: Stretch[] = []
-    for (let begin = border(this.rank), end = border(this.rank + 1); begin < end; begin += chunk) {
-      const stop = Math.min(end, begin + chunk)
-      stretches.push(
-        arrays.map((array) => new HostTensor('float32', [stop - begin], array.subarray(begin, stop))),
-      )
+    for (let at = begin; at < end; at += chunk) {
+      const stop = Math.min(end, at + chunk)
+      stretches.push(arrays.map((array) => new HostTensor('float32', [stop - at], array.subarray(at, stop))))
     }
     return stretches
   }
 
+  /** Made at the first call with this key. */
+  #stretchesOf(key: unknown, make: () => readonly Stretch[]): readonly Stretch[] {
+    const known = this.#stretches.get(key) ?? make()
+    this.#stretches.set(key, known)
+    return known
+  }
+
   async sum(arrays: readonly Float32Array[]): Promise<void> {
-    const stretches = arrays.flatMap((array) => {
-      const share = array.length === 0 ? [] : this.#shares.get(array)
-      if (!share) throw new Error('only arrays of memory() can be summed')
-      return share
-    })
+    const shareOf = (array: Float32Array) => {
+      const { length } = array
+      const border = (rank: number) => Math.min(length, roundUp((length * rank) / this.size, lineBytes / 4))
+      return this.#cut(array, { begin: border(this.rank), end: border(this.rank + 1) })
+    }
+    const stretches = arrays.flatMap((array) =>
+      array.length === 0 ? [] : this.#stretchesOf(array, () => shareOf(array)),
+    )
+    await this.#add(stretches, ([, ...others]) => others)
+    await this.#control.meet()
+  }
+
+  async #sumOwn(arrays: readonly Float32Array[], own: readonly Span[]): Promise<void> {
+    const stretches = this.#stretchesOf(own, () => own.flatMap((span) => this.#cut(arrays[span.slab]!, span)))
+    const mine = (stretch: Stretch) => (this.rank === 0 ? [] : [stretch[this.rank]!])
+    await this.#add(stretches, mine)
+  }
+
+  /** Adds stretches up in the first worker's memory, where nobody else writes them, and copies the sums. */
+  async #add(
+    stretches: readonly Stretch[],
+    receivers: (of: Stretch) => readonly HostTensor[],
+  ): Promise<void> {
     this.#lanes ??= await createLanes(sumGraph(), this.#options)
     await this.#control.meet()
-    await this.#lanes.each(stretches, async (session, [first, ...others]) => {
+    await this.#lanes.each(stretches, async (session, stretch) => {
+      const [first, ...others] = stretch
       for (const other of others) await session.run({ gradient: first!, kept: other }, { sum: first! })
-      for (const other of others) other.floats.set(first!.floats)
+      for (const receiver of receivers(stretch)) receiver.floats.set(first!.floats)
     })
-    await this.#control.meet()
   }
 
   async exchange<T>(message: T): Promise<readonly T[]> {
@@ -128,9 +176,16 @@ class SharedGroup implements WorkerGroup {
   close(): void {
     this.#control.close()
     this.#lanes?.close()
-    for (const stretch of [...this.#shares.values()].flat()) for (const tensor of stretch) tensor.release()
-    this.#shares.clear()
+    for (const stretch of [...this.#stretches.values()].flat()) for (const tensor of stretch) tensor.release()
+    this.#stretches.clear()
   }
+}
+
+/** Where arrays begin that follow one another, and what they take. */
+function layOut(lengths: readonly number[]) {
+  const begins = [0]
+  for (const length of lengths) begins.push(roundUp(begins.at(-1)! + 4 * length, lineBytes))
+  return { bytes: roundUp(begins.pop()!, pageBytes), begins }
 }
 
 const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple

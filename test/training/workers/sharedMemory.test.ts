@@ -49,6 +49,19 @@ test.each([1, 2, 3])(
   },
 )
 
+test.each([1, 2, 3])(
+  '%i workers: each sums its own spans, and all see what each writes into common memory',
+  async (size) => {
+    const lengths = [2 ** 20 + 40, 48]
+    const border = (rank: number, length: number) => Math.floor((length * rank) / size)
+    const own = [...Array(size).keys()].map((rank) =>
+      lengths.map((length, slab) => ({ slab, begin: border(rank, length), end: border(rank + 1, length) })),
+    )
+    const outcomes = await inGroup<Sums>(size, 'ownSums', { lengths, own, rounds: 2 })
+    for (const { value } of outcomes) expect(value).toEqual(sumsOf(size, [lengths], 2)[0])
+  },
+)
+
 test('messages of one byte and of some megabytes come to all, in order', async () => {
   const lengths = [
     [1, 0, 300_000, 2, 70_000],
@@ -87,14 +100,16 @@ describe('where memory is', () => {
     const outcomes = await inGroup<Sums[]>(2, 'sums', sums, { folders: [path, temporaryFolder()] })
     for (const { value, notes } of outcomes) {
       expect(value).toEqual(sumsOf(2, sums.rows, 1))
-      expect(notes).toEqual([expect.stringMatching(/^\/dev\/shm has no room for 2\.\d MB of gradients: /)])
+      expect(notes).toEqual([
+        expect.stringMatching(/^\/dev\/shm has no room for 2\.\d MB that workers share: /),
+      ])
     }
   })
 
   test('without room anywhere every worker says so', async (context) => {
     const { path } = smallDisk(1024, context)
     await expect(inGroup(2, 'sums', sums, { folders: [path] })).rejects.toThrow(
-      /^UserError: there is no room for 2\.\d MB of gradients of 2 workers in .*: make room, /,
+      /^UserError: there is no room for 2\.\d MB that 2 workers share in .*: make room, /,
     )
   })
 
