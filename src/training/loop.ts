@@ -1,10 +1,7 @@
-/** A training run from its configuration to its report. */
-import { availableParallelism } from 'node:os'
+/** A training run from its first step to its report. */
 import { basename } from 'node:path'
-import { firstAlone } from '../base/index.js'
 import type { ScoreRow } from '../metrics/index.js'
-import { chooseRuntime, keepHeapSmall, processMemory, type Runtime } from '../runtime/index.js'
-import { overlay } from '../weights/index.js'
+import { processMemory, type Runtime } from '../runtime/index.js'
 import { StepBatches } from './batches.js'
 import {
   checkpointName,
@@ -14,35 +11,24 @@ import {
   type RunState,
 } from './checkpoint.js'
 import type { TrainConfig } from './config.js'
-import { openData, type RunData } from './data.js'
+import type { RunData } from './data.js'
 import { type Scored, scoreSplit } from './evaluate.js'
 import type { Report, StepRecord, TrainResult } from './events.js'
 import { MetricsLog, trimMetrics } from './metricsLog.js'
 import { Pace } from './pace.js'
 import { Predictor, specialTokens } from './predictor.js'
-import { type Prepared, prepare } from './prepare.js'
-import {
-  defaultRunFolder,
-  openRunFolder,
-  pointAt,
-  type RunFolder,
-  refuseFolder,
-  writeConfig,
-  writePredictions,
-  writeReport,
-} from './runFolder.js'
-import { type RunLock, withRunLock } from './runLock.js'
+import type { Prepared } from './prepare.js'
+import { pointAt, type RunFolder, writeConfig, writePredictions, writeReport } from './runFolder.js'
 import { tidyCheckpoints } from './saveCheckpoint.js'
 import { checkpointContent, trainedWeights, versions } from './saved.js'
 import { type SavedState, Saver } from './saver.js'
 import { learningRateOf } from './schedule.js'
-import { openSideInit } from './sideInit/index.js'
 import { startEvent } from './startEvent.js'
 import { textNotes } from './textNotes.js'
 import { scheduledInputs } from './trainedRun.js'
-import { Trainer } from './trainer.js'
-import { soloGroup, type WorkerGroup } from './workers/group.js'
-import { checkBatch, Interruption, throwIfInterrupted } from './workers/together.js'
+import type { Trainer } from './trainer.js'
+import type { WorkerGroup } from './workers/group.js'
+import { Interruption, throwIfInterrupted } from './workers/together.js'
 
 export interface TrainOptions {
   /** A new folder; `runs/DATE-TASK-METHOD` by default. */
@@ -53,6 +39,8 @@ export interface TrainOptions {
   /** What was typed, for the report. */
   readonly command: string
   readonly report: Report
+  /** Told the same in every worker, where `report` is told by the first. */
+  readonly follow?: Report
   /** The best that this machine has, by default. */
   readonly runtime?: Runtime
   /** Ends the run after the step that is under way, with its state saved: the one of any worker ends all. */
@@ -61,80 +49,8 @@ export interface TrainOptions {
   readonly group?: WorkerGroup
 }
 
-/**
- * Trains in this process.
- *
- * @throws {UserError} bad data, weights or settings, or a run folder that another run holds, before the first step; a
- *   disk or a loss that turned bad after it
- */
-export async function trainHere(config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
-  return await withRunLock((lock) => trainHolding(lock, config, given))
-}
-
-async function trainHolding(lock: RunLock, config: TrainConfig, given: TrainOptions): Promise<TrainResult> {
-  keepHeapSmall()
-  const { group = soloGroup } = given
-  checkBatch(config, group)
-  const isFirst = group.rank === 0
-  const report: Report = isFirst ? given.report : () => {}
-  const options = { ...given, report, group }
-  const path = options.output ?? defaultRunFolder(config, new Date())
-  const open = () => (isFirst ? openRunFolder(lock, path, options.resume) : null)
-  const old = options.resume === undefined ? undefined : open()
-  if (isFirst && !old) refuseFolder(path)
-  const note = (text: string) => report({ kind: 'note', text })
-  const runtime = options.runtime ?? chooseRuntime(note)
-  const prepared = await firstAlone(group, () =>
-    prepare(config, { cache: options.cache, runtime, onNote: note }),
-  )
-  // A run that goes on has its weights in its checkpoint.
-  const sideInit =
-    options.resume === undefined
-      ? await firstAlone(group, () => openSideInit(config, prepared.spec, { ...options, runtime }))
-      : undefined
-  // Pictures are decoded while the session is made, unless workers have to talk about both.
-  const failed = new AbortController()
-  const signal = AbortSignal.any([options.signal, failed.signal])
-  const opening = openData(config, prepared, { ...options, signal })
-  opening.catch(() => undefined) // thrown where it is awaited
-  if (group.size > 1) await opening
-  const threads = config.threads === null ? {} : { threads: config.threads }
-  const cores = availableParallelism()
-  if ((config.threads ?? 0) > cores)
-    note(`--threads ${config.threads} is more than the ${cores} cores here: steps wait for one another`)
-  const trainer = await Trainer.create({
-    runtime,
-    ...{
-      spec: prepared.spec,
-      weights: sideInit ? overlay(prepared.backbone.weights, sideInit) : prepared.backbone.weights,
-      maxGradNorm: config.maxGradNorm,
-      seed: config.seed,
-    },
-    optimizer: {
-      name: config.optimizer,
-      options: { weightDecay: config.weightDecay, ...config.optimizerOptions },
-    },
-    ...{ ...threads, group },
-  }).catch((error) => {
-    failed.abort()
-    throw error
-  })
-  try {
-    const data = await opening
-    const [folder] = await group.exchange(old ?? open())
-    const run = new Run(config, options, { ...prepared, data }, folder!, trainer, runtime)
-    try {
-      return await run.go()
-    } finally {
-      run.close()
-    }
-  } finally {
-    trainer.close()
-  }
-}
-
 /** Where a run stands between two steps. */
-class Run {
+export class Run {
   readonly #config: TrainConfig
   readonly #options: TrainOptions & { readonly group: WorkerGroup }
   readonly #prepared: Prepared & { readonly data: RunData }
@@ -271,8 +187,7 @@ class Run {
   }
 
   #tell(record: StepRecord): void {
-    if (!this.#isFirst) return
-    this.#metrics.append(record)
+    if (this.#isFirst) this.#metrics.append(record)
     this.#options.report({ kind: 'step', ...record })
   }
 

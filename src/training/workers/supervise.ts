@@ -10,10 +10,11 @@ import { loadLastCheckpoint } from '../checkpoint.js'
 import type { TrainConfig } from '../config.js'
 import { openData } from '../data.js'
 import type { TrainEvent, TrainResult } from '../events.js'
-import { type TrainOptions, trainHere } from '../loop.js'
+import type { TrainOptions } from '../loop.js'
 import { prepare } from '../prepare.js'
 import { defaultRunFolder, emptyRunFolder, findRun, type RunFolder, refuseFolder } from '../runFolder.js'
 import { openSideInit } from '../sideInit/index.js'
+import { trainHere } from '../trainHere.js'
 import { Crew } from './crew.js'
 import { devicesOf } from './devices.js'
 import type { WorkerGroup } from './group.js'
@@ -21,12 +22,7 @@ import type { FromWorker, Orders, ToWorker } from './messages.js'
 import { createSharedFile } from './sharedFile.js'
 import { neighboursIn, threadShareOf } from './together.js'
 import { errorTold } from './toldError.js'
-import { Watch } from './watch.js'
-
-/** A worker died or hangs. */
-export class LostWorker extends UserError {
-  override name = 'LostWorker'
-}
+import { follow, LostWorker, Watch, watchingSteps } from './watch.js'
 
 /**
  * Trains in this process where it is one of a group or there is one device, else in a process for each device.
@@ -51,7 +47,7 @@ async function trainAmong(
   const neighbours = await neighboursIn(group)
   limitThreads(threadShareOf(neighbours))
   const devices = devicesOf({ ...config, gpus: null, workers: neighbours.count })
-  return await trainOn(devices[neighbours.index]!, config, options)
+  return await watchingSteps((follow) => trainOn(devices[neighbours.index]!, config, { ...options, follow }))
 }
 
 async function trainOn(device: Device, config: TrainConfig, options: TrainOptions): Promise<TrainResult> {
@@ -201,11 +197,4 @@ async function runWorkers(
     signal.removeEventListener('abort', stop)
     await crew?.end()
   }
-}
-
-/** Tells from rank 0's events what goes on. */
-function follow(watch: Watch, { kind }: TrainEvent): void {
-  if (kind === 'step') watch.step()
-  else if (kind === 'evaluation') watch.go()
-  else if (kind === 'evaluating' || kind === 'preparing') watch.pause()
 }

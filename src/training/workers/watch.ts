@@ -1,4 +1,11 @@
 /** Notices workers that live and no longer move. */
+import { UserError } from '../../base/index.js'
+import type { Report, TrainEvent } from '../events.js'
+
+/** A worker died or hangs. */
+export class LostWorker extends UserError {
+  override name = 'LostWorker'
+}
 
 /** Between two signs of life of a worker. */
 export const beatMs = 500
@@ -27,7 +34,10 @@ export class Watch {
   #stepAt: number | undefined
   #lookedAt: number
 
-  /** @param clock milliseconds */
+  /**
+   * @param size how many workers beat
+   * @param clock milliseconds
+   */
   constructor(size: number, clock: () => number = () => performance.now()) {
     this.#clock = clock
     this.#lookedAt = clock()
@@ -77,6 +87,37 @@ export class Watch {
     const usual = [...this.#took].sort((a, b) => a - b)[this.#took.length >> 1]!
     if (took <= limits.stepMs || took <= limits.stepFactor * usual) return undefined
     return { how: `hung: a step takes ${seconds(took)}, where ${seconds(usual)} is usual` }
+  }
+}
+
+/** Tells a watch what goes on in a worker. */
+export function follow(watch: Watch, event: TrainEvent): void {
+  const { kind } = event
+  if (kind === 'step') watch.step()
+  else if (kind === 'evaluation') watch.go()
+  if (kind === 'evaluating' || kind === 'preparing' || (kind === 'step' && event.secondsLeft === 0))
+    watch.pause()
+}
+
+/**
+ * Workers that a launcher started have no parent who would hear them. Each looks itself how long a step takes, which it
+ * does while it waits for others.
+ *
+ * @param run is to tell what goes on
+ * @throws {LostWorker} a step hangs, of this worker or of another; what `run` does then is left alone
+ */
+export async function watchingSteps<T>(run: (told: Report) => Promise<T>, watch = new Watch(0)): Promise<T> {
+  let looking: NodeJS.Timeout | undefined
+  const lost = new Promise<never>((_, failed) => {
+    looking = setInterval(() => {
+      const hanging = watch.look()
+      if (hanging) failed(new LostWorker(`a worker ${hanging.how}`))
+    }, beatMs)
+  })
+  try {
+    return await Promise.race([run((event) => follow(watch, event)), lost])
+  } finally {
+    clearInterval(looking)
   }
 }
 

@@ -1,7 +1,8 @@
 /** What one worker of a training run does. */
 import { chooseRuntime, limitThreads } from '../../runtime/index.js'
 import type { TrainResult } from '../events.js'
-import { type TrainOptions, trainHere } from '../loop.js'
+import type { TrainOptions } from '../loop.js'
+import { trainHere } from '../trainHere.js'
 import { inheritedFds } from './crew.js'
 import type { Orders } from './messages.js'
 import { joinSharedGroup } from './sharedMemory.js'

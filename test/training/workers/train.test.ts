@@ -54,12 +54,14 @@ const filesOf = (run: string, step: number) =>
 const digestsOf = (run: string, step: number) => filesOf(run, step).map((file) => digest(readFileSync(file)))
 const losses = (run: string) => metricsOf(run).map(({ loss }) => loss as number)
 
-/** Means of gradients by name; after one step the gradients themselves, but for a factor. */
-function momentsOf(run: string, step: number): Map<string, Float32Array> {
-  const file = openSafetensors(filesOf(run, step)[1]!)
-  const names = [...file.tensors.keys()].filter((name) => name.startsWith('exp_avg.'))
+function tensorsOf(path: string, prefix = ''): Map<string, Float32Array> {
+  const file = openSafetensors(path)
+  const names = [...file.tensors.keys()].filter((name) => name.startsWith(prefix))
   return new Map(names.map((name) => [name, file.readFloat32(name)]))
 }
+
+/** Means of gradients by name; after one step the gradients themselves, but for a factor. */
+const momentsOf = (run: string, step: number) => tensorsOf(filesOf(run, step)[1]!, 'exp_avg.')
 
 const norm = (values: Float32Array) => Math.hypot(...values)
 
@@ -119,6 +121,18 @@ describe('two workers', () => {
     for (const split of ['validation', 'test'] as const) {
       await evaluate(whole, { split, cache: world.cache, onNote: () => {}, report: () => {} })
       expect(of(split)).toEqual(answers[split])
+    }
+  })
+
+  test.each(['adamw', 'adafactor'])('save what each has updated by %s', async (optimizer) => {
+    const [alone, together] = [newRun(), newRun()]
+    const short = { ...over, optimizer, maxSteps: 1, dropout: 0 }
+    await runTraining(world, { ...short, threads: 1 }, { run: alone })
+    await runTogether(2, world, short, { run: together })
+    for (const [i, path] of filesOf(alone, 1).entries()) {
+      const [right, got] = [tensorsOf(path), tensorsOf(filesOf(together, 1)[i]!)]
+      expect(got.size).toBe(right.size)
+      expect(farthest(right, got)).toBeLessThan(1e-4)
     }
   })
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { Watch } from '../../../src/training/workers/watch.js'
+import type { TrainEvent } from '../../../src/training/events.js'
+import { follow, LostWorker, Watch, watchingSteps } from '../../../src/training/workers/watch.js'
 
 /** A watch whose time passes as it is told, with a look every half second. */
 function watched(size = 2) {
@@ -76,4 +77,42 @@ test('nobody hung while the parent itself was stopped', () => {
   sleep(3600)
   expect(pass(1, [])).toBeUndefined()
   expect(pass(30)).toBeUndefined()
+})
+
+const step = (number: number, secondsLeft: number): TrainEvent => ({
+  ...{ kind: 'step', step: number, epoch: 0, loss: 1, learningRate: 1, gradientNorm: 1, samplesPerSecond: 1 },
+  ...{ secondsLeft, peakBytes: 1 },
+})
+
+test('after the last step there is none to wait for', () => {
+  const { pass, watch } = watched()
+  for (const left of [2, 1, 0]) {
+    expect(pass(1)).toBeUndefined()
+    follow(watch, step(3 - left, left))
+  }
+  expect(pass(1000)).toBeUndefined()
+})
+
+test('a worker without parent ends when a step hangs, be it another’s', async () => {
+  let now = 0
+  const watch = new Watch(0, () => now)
+  const running = watchingSteps(async (told) => {
+    for (let i = 1; i < 4; i++) {
+      told(step(i, 9))
+      now += 1000
+      watch.look()
+    }
+    for (let passed = 0; passed < 60; passed++) {
+      now += 1000
+      watch.look()
+    }
+    now += 1000
+    await new Promise(() => {})
+  }, watch)
+  await expect(running).rejects.toThrow(LostWorker)
+  await expect(running).rejects.toThrow(/^a worker hung: a step takes 6\d s, where 1\.0 s is usual$/)
+})
+
+test('a run that ends is not watched any more', async () => {
+  expect(await watchingSteps(async () => 'done')).toBe('done')
 })
