@@ -103,19 +103,24 @@ export function follow(watch: Watch, event: TrainEvent): void {
  * Workers that a launcher started have no parent who would hear them. Each looks itself how long a step takes, which it
  * does while it waits for others.
  *
- * @param run is to tell what goes on
- * @throws {LostWorker} a step hangs, of this worker or of another; what `run` does then is left alone
+ * @param work is to tell what goes on
+ * @throws {LostWorker} a step hangs, of this worker or of another; `work` is left alone then
  */
-export async function watchingSteps<T>(run: (told: Report) => Promise<T>, watch = new Watch(0)): Promise<T> {
+export async function watchingSteps<T>(work: (told: Report) => Promise<T>, watch = new Watch(0)): Promise<T> {
   let looking: NodeJS.Timeout | undefined
+  let run = ''
+  const told = (event: TrainEvent) => {
+    if (event.kind === 'start') run = ` ${event.folder}`
+    follow(watch, event)
+  }
   const lost = new Promise<never>((_, failed) => {
     looking = setInterval(() => {
       const hanging = watch.look()
-      if (hanging) failed(new LostWorker(`a worker ${hanging.how}`))
+      if (hanging) failed(new LostWorker(`a worker ${hanging.how}: go on with --resume${run}`))
     }, beatMs)
   })
   try {
-    return await Promise.race([run((event) => follow(watch, event)), lost])
+    return await Promise.race([work(told), lost])
   } finally {
     clearInterval(looking)
   }
