@@ -65,7 +65,9 @@ const fullRate = '4e-4'
 
 const variants = {
   lst: (seed) => trained(seed),
-  blind: async (seed) => ({ scores: { overall: blindAccuracy(await buildWorld(cache), seed) } }),
+  blind: async (seed) => ({
+    scores: { overall: Number(blindAccuracy(await buildWorld(cache), seed).toFixed(2)) },
+  }),
   'no-taps': (seed) => trained(seed, '--gates', 'one'),
   full: (seed) => trained(seed, '--method', 'full', '--learning-rate', fullRate),
   'no-picture': async (seed) =>

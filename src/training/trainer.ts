@@ -4,13 +4,7 @@
 
 import { UserError } from '../base/index.js'
 import { gradientName } from '../models/index.js'
-import {
-  type DeviceMemory,
-  nativeRuntime,
-  type RunTensors,
-  type Runtime,
-  type Session,
-} from '../runtime/index.js'
+import { nativeRuntime, type RunTensors, type Runtime, type Session } from '../runtime/index.js'
 import type { Batch } from '../tasks/index.js'
 import type { Checkpoint } from '../weights/index.js'
 import { batchFeeds, dropoutFeeds, type StepPlace, scalarFeeds } from './feeds.js'
@@ -24,10 +18,11 @@ import {
   type Optimizer,
   optimizers,
 } from './optimizers/index.js'
-import { type Parameter, ParameterStore, slabLengths } from './parameters.js'
-import type { Slabs, Span } from './slabs.js'
+import type { Parameter, ParameterStore } from './parameters.js'
+import type { Slabs } from './slabs.js'
+import { openStores, type Part, type Stores } from './stores.js'
 import { openSession, startValues } from './weights.js'
-import { type CommonMemory, soloGroup, type WorkerGroup } from './workers/group.js'
+import { soloGroup, type WorkerGroup } from './workers/group.js'
 
 export interface TrainerOptions {
   readonly spec: ModelSpec
@@ -44,25 +39,11 @@ export interface TrainerOptions {
   readonly group?: WorkerGroup
 }
 
-interface Parts {
-  readonly store: ParameterStore
-  /** Where the gradients of a step gather: the store itself, or host memory that other workers share with it. */
-  readonly gathering: ParameterStore
+interface Parts extends Stores {
   readonly session: Session
   readonly optimizer: Optimizer
   readonly norm: GradientNorm
   readonly accumulator: Accumulator
-  readonly memory?: DeviceMemory | undefined
-  /** What this worker updates, where each updates a part. */
-  readonly part?: Part | undefined
-}
-
-interface Part {
-  readonly common: CommonMemory
-  /** The part's parameters, and all others. */
-  readonly own: ReadonlySet<string>
-  readonly others: ReadonlySet<string>
-  readonly stretches: readonly Span[]
 }
 
 /** Names that never decay (reference: `bias` and torch's LayerNorm; T5's own norms do decay). */
@@ -105,26 +86,17 @@ export class Trainer {
     const specs = built.parameters
       .filter(({ trained }) => trained)
       .map(({ name, shape }) => ({ name, shape, decays: !noDecay.test(name) }))
-    const memory = await runtime.openMemory?.()
-    const place = memory ? { memory } : {}
-    const gradients = await group.memory(slabLengths(specs, place))
-    const common = memory ? undefined : group.common
-    const values = await common?.memory(slabLengths(specs))
-    const shared = common && values ? { values, allocate: common.memory } : {}
-    const store = new ParameterStore(specs, { gradients, ...place, ...shared })
-    const isApart = memory !== undefined && group.size > 1
-    const gathering = isApart ? new ParameterStore(specs, { gradients, apart: true }) : store
+    const stores = await openStores(specs, runtime, group)
+    const { store, gathering, adding, part } = stores
     startValues(store, built.parameters, weights, seed)
     const optimizer = await optimizers
       .get(options.optimizer.name)
       .create(store, options.optimizer.options, context)
     const norm = await createNorm(store, context)
-    const adding = isApart ? { ...context, runtime: runtime.host } : context
-    const accumulator = await createAccumulator(gathering, adding)
+    const accumulator = await createAccumulator(gathering, { ...context, runtime: adding })
     await store.push()
-    await common?.meet() // nobody starts values any more
-    const part = common && partOf(store, common, group)
-    return new Trainer(options, { store, gathering, session, optimizer, norm, accumulator, memory, part })
+    await part?.common.meet() // nobody starts values any more
+    return new Trainer(options, { ...stores, session, optimizer, norm, accumulator })
   }
 
   get optimizer(): Optimizer {
@@ -215,12 +187,6 @@ export class Trainer {
     store.release()
     memory?.close()
   }
-}
-
-function partOf(store: ParameterStore, common: CommonMemory, { rank, size }: WorkerGroup): Part {
-  const own = store.part(rank, size)
-  const others = new Set([...store.parameters.keys()].filter((name) => !own.has(name)))
-  return { common, own, others, stretches: store.stretches(own) }
 }
 
 const liveTensors = (parameters: readonly Parameter[], slabs: Slabs): RunTensors =>
