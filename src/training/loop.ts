@@ -208,7 +208,7 @@ export class Run {
     }
     const loss = (await this.#group.exchange(own)).reduce((sum, of) => sum + of, 0)
     const learningRate = learningRateOf(this.#config, step, this.#batches.totalSteps)
-    this.#saver.detach()
+    if (!this.#trainer.parameters.isOnDevice) this.#saver.detach()
     return { loss, gradientNorm: await this.#trainer.update(learningRate), samples, learningRate }
   }
 

@@ -116,6 +116,11 @@ export class ParameterStore {
     return this.#memory ? new DeviceSlabs(arrays, this.#memory) : new Slabs(arrays)
   }
 
+  /** Whether steps leave host memory as it is. */
+  get isOnDevice(): boolean {
+    return this.#memory !== undefined
+  }
+
   /** Host memory, as it is, becomes what runs read. To be called before the first run on a device. */
   async push(): Promise<void> {
     for (const slabs of [...this.#lasting, this.gradients]) await slabs.push()
