@@ -1,10 +1,11 @@
 /** The norm of all gradients, and clipping by it. */
 import { concat, graphOf, input, matMul, sum as reduceSum, type Tensor } from '../../graph/index.js'
-import { type HostTensor, type Session, zeros } from '../../runtime/index.js'
+import { type HostTensor, zeros } from '../../runtime/index.js'
 import { alignment, type ParameterStore } from '../parameters.js'
 import type { Span } from '../slabs.js'
 import { createLanes } from './lanes.js'
 import type { OptimizerContext } from './optimizer.js'
+import { SizedSessions } from './sizedSessions.js'
 
 export interface GradientNorm {
   /** √(Σ g²) over all parameters but those without gradient. */
@@ -14,7 +15,7 @@ export interface GradientNorm {
 }
 
 export async function createNorm(store: ParameterStore, context: OptimizerContext): Promise<GradientNorm> {
-  return context.runtime.openMemory ? new DeviceNorm(store, context) : await hostNorm(store, context)
+  return context.runtime.openMemory ? deviceNorm(store, context) : await hostNorm(store, context)
 }
 
 /** Sums of squares in float32 within a row of a span, in float64 and in the order of memory from row to row. */
@@ -54,41 +55,27 @@ function sum(values: readonly number[]): number {
 }
 
 /** One run for all parameters, of which one number each crosses: sums in float32 there, in float64 from parameter to parameter. */
-class DeviceNorm implements GradientNorm {
-  readonly #store: ParameterStore
-  readonly #context: OptimizerContext
-  readonly #sessions = new Map<string, Session>()
-
-  constructor(store: ParameterStore, context: OptimizerContext) {
-    this.#store = store
-    this.#context = context
+function deviceNorm(store: ParameterStore, context: OptimizerContext): GradientNorm {
+  const sessions = new SizedSessions(sumsGraph, context)
+  return {
+    async measure(without) {
+      const spans = store.spans(without)
+      if (spans.length === 0) return 0
+      const shapes = spans.map(({ begin, end }) => manyRows(end - begin))
+      const session = await sessions.of(shapes)
+      const gradients = spans.map((span, i) => [`gradient_${i}`, store.gradients.live(span, shapes[i]!)])
+      const { squares } = await session.run(Object.fromEntries(gradients))
+      const norm = Math.sqrt(sum([...squares!.floats]))
+      squares!.release()
+      return norm
+    },
+    close: () => sessions.close(),
   }
+}
 
-  async measure(without?: ReadonlySet<string>): Promise<number> {
-    const spans = this.#store.spans(without)
-    if (spans.length === 0) return 0
-    const shapes = spans.map(({ begin, end }) => manyRows(end - begin))
-    const session = this.#sessions.get(String(shapes)) ?? (await this.#create(shapes))
-    const gradients = spans.map((span, i) => [`gradient_${i}`, this.#store.gradients.live(span, shapes[i]!)])
-    const { squares } = await session.run(Object.fromEntries(gradients))
-    const norm = Math.sqrt(sum([...squares!.floats]))
-    squares!.release()
-    return norm
-  }
-
-  async #create(shapes: readonly (readonly number[])[]): Promise<Session> {
-    const { runtime, threads } = this.#context
-    const sums = shapes.map((shape, i) => reduceSum(squaresOf(input(`gradient_${i}`, shape)), [0, 1]))
-    const graph = graphOf({ squares: concat(sums, 0) })
-    const session = await runtime.createSession(graph, threads ? { threads } : {})
-    this.#sessions.set(String(shapes), session)
-    return session
-  }
-
-  close(): void {
-    for (const session of this.#sessions.values()) session.close()
-    this.#sessions.clear()
-  }
+function sumsGraph(shapes: readonly (readonly number[])[]) {
+  const sums = shapes.map((shape, i) => reduceSum(squaresOf(input(`gradient_${i}`, shape)), [0, 1]))
+  return graphOf({ squares: concat(sums, 0) })
 }
 
 /** About as many rows as columns: a GPU has a thread a row. */

@@ -1,9 +1,10 @@
 /** One small graph over many spans of memory. */
 import { type Graph, graphOf, input, type Tensor } from '../../graph/index.js'
-import type { RunTensors, Session } from '../../runtime/index.js'
+import type { RunTensors } from '../../runtime/index.js'
 import type { Span } from '../slabs.js'
 import { createLanes } from './lanes.js'
 import type { OptimizerContext } from './optimizer.js'
+import { SizedSessions } from './sizedSessions.js'
 
 type Named = (name: string) => Tensor
 
@@ -32,7 +33,7 @@ export interface Sweep {
 
 /** On the processor a run a span, several at once; on a device, where a run costs more than what it computes, one for all. */
 export async function createSweep(build: SpanGraph, context: OptimizerContext): Promise<Sweep> {
-  if (context.runtime.openMemory) return new WideSweep(build, context)
+  if (context.runtime.openMemory) return wideSweep(build, context)
   const lanes = await createLanes(spanGraph(build), context)
   return {
     over: (spans, tensorsOf, numbers) =>
@@ -51,46 +52,30 @@ export function spanGraph(build: SpanGraph): Graph {
   return graphOf(build((name) => input(name, ['chunk']), number))
 }
 
-/** A graph with as many copies as there are spans, made when the spans are known. */
-class WideSweep implements Sweep {
-  readonly #build: SpanGraph
-  readonly #context: OptimizerContext
-  readonly #sessions = new Map<string, Session>()
-
-  constructor(build: SpanGraph, context: OptimizerContext) {
-    this.#build = build
-    this.#context = context
+/** A graph with as many copies as there are spans. */
+function wideSweep(build: SpanGraph, context: OptimizerContext): Sweep {
+  const sessions = new SizedSessions((lengths: readonly number[]) => wideGraph(build, lengths), context)
+  return {
+    async over(spans, tensorsOf, numbers) {
+      if (spans.length === 0) return
+      const session = await sessions.of(spans.map(({ begin, end }) => end - begin))
+      const tensors = spans.map(tensorsOf)
+      const feeds = numbered(tensors.map(({ feeds }) => feeds))
+      await session.run({ ...feeds, ...numbers }, numbered(tensors.map(({ fetches }) => fetches)))
+    },
+    close: () => sessions.close(),
   }
+}
 
-  async over(...[spans, tensorsOf, numbers]: Parameters<Sweep['over']>): Promise<void> {
-    if (spans.length === 0) return
-    const lengths = spans.map(({ begin, end }) => end - begin)
-    const session = this.#sessions.get(String(lengths)) ?? (await this.#create(lengths))
-    const tensors = spans.map(tensorsOf)
-    const feeds = numbered(tensors.map(({ feeds }) => feeds))
-    await session.run({ ...feeds, ...numbers }, numbered(tensors.map(({ fetches }) => fetches)))
+function wideGraph(build: SpanGraph, lengths: readonly number[]): Graph {
+  const numbers = new Map<string, Tensor>()
+  const shared: Named = (name) => {
+    const tensor = numbers.get(name) ?? number(name)
+    numbers.set(name, tensor)
+    return tensor
   }
-
-  async #create(lengths: readonly number[]): Promise<Session> {
-    const { runtime, threads } = this.#context
-    const numbers = new Map<string, Tensor>()
-    const shared: Named = (name) => {
-      const tensor = numbers.get(name) ?? number(name)
-      numbers.set(name, tensor)
-      return tensor
-    }
-    const copies = lengths.map((length, i) =>
-      this.#build((name) => input(numberedName(name, i), [length]), shared),
-    )
-    const session = await runtime.createSession(graphOf(numbered(copies)), threads ? { threads } : {})
-    this.#sessions.set(String(lengths), session)
-    return session
-  }
-
-  close(): void {
-    for (const session of this.#sessions.values()) session.close()
-    this.#sessions.clear()
-  }
+  const copies = lengths.map((length, i) => build((name) => input(numberedName(name, i), [length]), shared))
+  return graphOf(numbered(copies))
 }
 
 const numberedName = (name: string, i: number) => `${name}_${i}`
