@@ -51,15 +51,14 @@ function learn(samples, { features, classes, seed }) {
     for (const row of rows) for (let i = 0; i < width; i++) logits[i] += weights[row + i]
   }
   const random = new Random(seed)
-  const order = [...samples.keys()]
-  for (let step = 0; step < epochs * order.length; step++) {
-    if (step % order.length === 0) shuffle(order, random)
-    const { terms, answer } = samples[order[step % order.length]]
+  const order = Array.from({ length: epochs }, () => [...random.permutation(samples.length)]).flat()
+  for (const [step, index] of order.entries()) {
+    const { terms, answer } = samples[index]
     const rows = rowsOf(terms)
     predict(rows)
     const top = Math.max(...logits)
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0)
-    const factor = (rate * (1 - step / (epochs * order.length))) / rows.length
+    const factor = (rate * (1 - step / order.length)) / rows.length
     const right = classes.get(answer)
     for (let i = 0; i < width; i++) {
       const error = factor * (Number(i === right) - Math.exp(logits[i] - top) / total)
@@ -70,12 +69,5 @@ function learn(samples, { features, classes, seed }) {
   return (terms) => {
     predict(rowsOf(terms))
     return names[logits.indexOf(Math.max(...logits))]
-  }
-}
-
-function shuffle(items, random) {
-  for (let i = items.length - 1; i > 0; i--) {
-    const j = random.integer(i + 1)
-    ;[items[i], items[j]] = [items[j], items[i]]
   }
 }

@@ -7,9 +7,7 @@ import type { CommonMemory, WorkerGroup } from './workers/group.js'
 /** What one worker updates, where each updates a part. */
 export interface Part {
   readonly common: CommonMemory
-  /** The part's parameters, and all others. */
   readonly own: ReadonlySet<string>
-  readonly others: ReadonlySet<string>
   readonly stretches: readonly Span[]
 }
 
@@ -51,8 +49,7 @@ async function onHost(specs: readonly ParameterSpec[], group: WorkerGroup) {
 
 function partOf(store: ParameterStore, common: CommonMemory, { rank, size }: WorkerGroup): Part {
   const own = store.part(rank, size)
-  const others = new Set([...store.parameters.keys()].filter((name) => !own.has(name)))
-  return { common, own, others, stretches: store.stretches(own) }
+  return { common, own, stretches: store.stretches(own) }
 }
 
 /** Devices have no memory in common: gradients meet on the host, and their sum goes to all. */

@@ -55,7 +55,9 @@ export class Trainer {
   readonly values: RunTensors
   readonly #options: TrainerOptions
   readonly #parts: Parts
+  /** Parameters that get no gradient, and with them those whose gradients other workers sum. */
   readonly #without: ReadonlySet<string>
+  readonly #unmeasured: ReadonlySet<string>
   readonly #fetches: RunTensors
   readonly #group: WorkerGroup
   #gathered = 0
@@ -64,12 +66,15 @@ export class Trainer {
     this.#options = options
     this.#group = options.group ?? soloGroup
     this.#parts = parts
-    const { store, gathering, session } = parts
+    const { store, gathering, session, part } = parts
     this.parameters = store
     const { outputs } = session.graph
     const all = [...store.parameters.values()]
     const hasGradient = ({ name }: Parameter) => outputs.has(gradientName(name))
-    this.#without = new Set(all.filter((each) => !hasGradient(each)).map(({ name }) => name))
+    const isMeasured = (each: Parameter) =>
+      hasGradient(each) && (part === undefined || part.own.has(each.name))
+    this.#without = namesOf(all.filter((each) => !hasGradient(each)))
+    this.#unmeasured = namesOf(all.filter((each) => !isMeasured(each)))
     this.values = liveTensors(all, store.values)
     const gradients = liveTensors(all.filter(hasGradient), gathering.gradients)
     this.#fetches = Object.fromEntries(
@@ -164,13 +169,13 @@ export class Trainer {
     const { gathering, store, norm } = this.#parts
     await this.#group.sum(arrays)
     if (gathering !== store) await store.gradients.push()
-    return await norm.measure(this.#without)
+    return await norm.measure(this.#unmeasured)
   }
 
   /** Of the part's sums alone. @returns the norm of all */
-  async #sumPart(arrays: readonly Float32Array[], { common, others, stretches }: Part): Promise<number> {
+  async #sumPart(arrays: readonly Float32Array[], { common, stretches }: Part): Promise<number> {
     await common.sum(arrays, stretches)
-    const own = await this.#parts.norm.measure(new Set([...this.#without, ...others]))
+    const own = await this.#parts.norm.measure(this.#unmeasured)
     const norms = await this.#group.exchange(String(own)) // as text: JSON has no NaN
     return Math.hypot(...norms.map(Number))
   }
@@ -188,6 +193,9 @@ export class Trainer {
     memory?.close()
   }
 }
+
+const namesOf = (parameters: readonly Parameter[]): ReadonlySet<string> =>
+  new Set(parameters.map(({ name }) => name))
 
 const liveTensors = (parameters: readonly Parameter[], slabs: Slabs): RunTensors =>
   Object.fromEntries(parameters.map(({ name, span, shape }) => [name, slabs.live(span, shape)]))

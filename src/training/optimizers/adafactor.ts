@@ -32,6 +32,7 @@ import { elements, type Parameter, type ParameterStore } from '../parameters.js'
 import type { Slabs } from '../slabs.js'
 import {
   defineOptimizer,
+  isUpdated,
   type Optimizer,
   type OptimizerState,
   restoreTensors,
@@ -198,11 +199,10 @@ class Adafactor implements Optimizer {
     this.#counts = new StepCounts(store.parameters)
   }
 
-  async step({ without, only, ...settings }: StepSettings): Promise<void> {
-    this.#counts.advance(without)
+  async step(settings: StepSettings): Promise<void> {
+    this.#counts.advance(settings.without)
     for (const slot of this.#slots) {
-      const { name } = slot.parameter
-      if (without?.has(name) || (only && !only.has(name))) continue
+      if (!isUpdated(slot.parameter, settings)) continue
       this.#setScalars(slot, settings)
       await this.#sessions[slot.kind].run({ ...slot.feeds, ...this.#scalars.tensors }, slot.fetches)
     }

@@ -22,6 +22,7 @@ import { elements, type Parameter, type ParameterStore } from '../parameters.js'
 import type { Slabs, Span } from '../slabs.js'
 import {
   defineOptimizer,
+  isUpdated,
   type Optimizer,
   type OptimizerState,
   restoreTensors,
@@ -132,11 +133,10 @@ class AdamW implements Optimizer {
     this.#counts = new StepCounts(store.parameters)
   }
 
-  async step({ without, only, ...settings }: StepSettings): Promise<void> {
-    this.#counts.advance(without)
-    const isLeft = ({ name }: Parameter) => without?.has(name) || (only && !only.has(name))
+  async step(settings: StepSettings): Promise<void> {
+    this.#counts.advance(settings.without)
     const keyOf = (parameter: Parameter) =>
-      isLeft(parameter) ? undefined : 2 * this.#counts.of(parameter) + Number(parameter.decays)
+      isUpdated(parameter, settings) ? 2 * this.#counts.of(parameter) + Number(parameter.decays) : undefined
     for (const { example, spans } of this.#store.groups(keyOf)) {
       this.#setScalars(example, settings)
       const tensorsOf = (span: Span) => {

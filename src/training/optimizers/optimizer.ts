@@ -13,6 +13,10 @@ export interface StepSettings {
   readonly only?: ReadonlySet<string>
 }
 
+/** Whether a step updates a parameter here. */
+export const isUpdated = ({ name }: Parameter, { without, only }: Pick<StepSettings, 'without' | 'only'>) =>
+  !without?.has(name) && (only === undefined || only.has(name))
+
 /** What a checkpoint keeps of an optimizer. */
 export interface OptimizerState {
   /**
