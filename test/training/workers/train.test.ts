@@ -53,6 +53,7 @@ const filesOf = (run: string, step: number) =>
   )
 const digestsOf = (run: string, step: number) => filesOf(run, step).map((file) => digest(readFileSync(file)))
 const losses = (run: string) => metricsOf(run).map(({ loss }) => loss as number)
+const norms = (run: string) => metricsOf(run).map(({ gradientNorm }) => gradientNorm as number)
 
 function tensorsOf(path: string, prefix = ''): Map<string, Float32Array> {
   const file = openSafetensors(path)
@@ -93,6 +94,8 @@ describe.each([0, 0.1])('with dropout %f', (dropout) => {
     expect(many).toHaveLength(10)
     for (const [i, loss] of many.entries())
       expect(Math.abs(loss / one[i]! - 1), `step ${i + 1}`).toBeLessThan(1e-5)
+    for (const [i, norm] of norms(run).entries())
+      expect(Math.abs(norm / norms(alone)[i]! - 1), `norm of step ${i + 1}`).toBeLessThan(1e-4)
     for (const { result } of told) expect(result).toEqual(told[0]!.result)
     for (const { events } of told.slice(1)) expect(events).toEqual([])
   })
