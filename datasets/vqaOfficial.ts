@@ -213,7 +213,8 @@ async function readVocabulary(path: string): Promise<ReadonlySet<string> | undef
 }
 
 function normalisedAnswers(samples: readonly VqaSample[]): ReadonlySet<string> {
-  return new Set(samples.flatMap(({ answers = [] }) => answers.map(normaliseTrainingAnswer)))
+  const given = new Set(samples.flatMap(({ answers = [] }) => answers))
+  return new Set([...given].map(normaliseTrainingAnswer))
 }
 
 function withLabel(sample: VqaSample, vocabulary: ReadonlySet<string>): VqaSample {

@@ -55,15 +55,16 @@ function adaptiveSpans(length: number, cells: number): number[][] {
 export function maxPool(features: Float32Array, sizes: Sizes, windows: Windows): Float32Array {
   const { batch, images, positions, width } = sizes
   const pooled = new Float32Array(batch * images * windows.length * width)
+  pooled.fill(Number.NEGATIVE_INFINITY)
   let at = 0
   for (let image = 0; image < batch * images; image++) {
-    const first = image * positions * width
     for (const window of windows) {
-      for (let channel = 0; channel < width; channel++) {
-        let max = Number.NEGATIVE_INFINITY
-        for (const position of window) max = Math.max(max, features[first + position * width + channel]!)
-        pooled[at++] = max
+      for (const position of window) {
+        const from = (image * positions + position) * width
+        for (let channel = 0; channel < width; channel++)
+          pooled[at + channel] = Math.max(pooled[at + channel]!, features[from + channel]!)
       }
+      at += width
     }
   }
   return pooled

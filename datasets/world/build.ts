@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inParallel } from '../../src/base/index.js'
 import { cannotWrite, makeFolder, mendCache, nameAside, syncFolder } from '../../src/files/index.js'
 import { describePart, jsonFiles, type WorldPart, worldParts } from './files.js'
 import { renderScene } from './render.js'
@@ -70,23 +71,22 @@ async function write(
   const hashes: Record<string, string> = {}
   const save = (file: string, bytes: Uint8Array) => {
     writeFileSync(join(folder, file), bytes)
-    hashes[file] = hashOf(bytes)
+    return hashOf(bytes)
   }
   const total = parts.reduce((sum, { scenes }) => sum + scenes, 0)
   let done = 0
   mkdirSync(folder)
   for (const part of parts) {
     mkdirSync(join(folder, part.split))
-    const pictures = describePart(part)
-    for (const [name, json] of jsonFiles(part, pictures)) save(name, Buffer.from(JSON.stringify(json)))
-    for (let begin = 0; begin < pictures.length; begin += drawnAtOnce) {
+    const pictures = await inParallel(describePart(part), drawnAtOnce, async (picture) => {
       signal?.throwIfAborted()
-      const some = pictures.slice(begin, begin + drawnAtOnce)
-      const drawn = await Promise.all(some.map(({ scene }) => renderScene(scene)))
-      for (const [i, { file }] of some.entries()) save(file, drawn[i]!)
-      done += some.length
-      onProgress?.(done, total)
-    }
+      const hash = save(picture.file, await renderScene(picture.scene))
+      onProgress?.(++done, total)
+      return { ...picture, hash }
+    })
+    for (const [name, json] of jsonFiles(part, pictures))
+      hashes[name] = save(name, Buffer.from(JSON.stringify(json)))
+    for (const { file, hash } of pictures) hashes[file] = hash
   }
   writeFileSync(join(folder, manifestName), JSON.stringify(hashes))
 }

@@ -34,17 +34,17 @@ export interface DescribedPicture {
   readonly questions: readonly WorldQuestion[]
 }
 
-/** All pictures of a part with what is asked about them. */
-export function describePart({ split, scenes, questions, firstId }: WorldPart): DescribedPicture[] {
+/** All pictures of a part with what is asked about them, one after the other. */
+export function* describePart({ split, scenes, questions, firstId }: WorldPart): Generator<DescribedPicture> {
   const balance: Balance = new Map()
-  return Array.from({ length: scenes }, (_, index) => {
+  for (let index = 0; index < scenes; index++) {
     const scene = makeScene(worldSeed, split, index)
     const id = firstId + index
-    return {
+    yield {
       ...{ id, scene, file: `${split}/${dataType}_${split}_${String(id).padStart(12, '0')}.jpg` },
       questions: questionsAbout(scene, split, questions, balance),
     }
-  })
+  }
 }
 
 /** The JSON files of a part by name. */

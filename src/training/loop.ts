@@ -47,6 +47,8 @@ export interface TrainOptions {
   readonly signal: AbortSignal
   /** Who trains together; one worker alone by default. The first writes and reports, the others only work. */
   readonly group?: WorkerGroup
+  /** The cache has all that is made once already: no worker waits for the first to make it. */
+  readonly isCached?: boolean
 }
 
 /** Where a run stands between two steps. */

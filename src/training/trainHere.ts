@@ -41,20 +41,21 @@ async function trainHolding(lock: RunLock, config: TrainConfig, given: TrainOpti
   if (isFirst && !old) refuseFolder(path)
   const note = (text: string) => report({ kind: 'note', text })
   const runtime = options.runtime ?? chooseRuntime(note)
-  const prepared = await firstAlone(group, () =>
+  const makers = options.isCached ? soloGroup : group
+  const prepared = await firstAlone(makers, () =>
     prepare(config, { cache: options.cache, runtime, onNote: note }),
   )
   // A run that goes on has its weights in its checkpoint.
   const sideInit =
     options.resume === undefined
-      ? await firstAlone(group, () => openSideInit(config, prepared.spec, { ...options, runtime }))
+      ? await firstAlone(makers, () => openSideInit(config, prepared.spec, { ...options, runtime }))
       : undefined
   // Pictures are decoded while the session is made, unless workers have to talk about both.
   const failed = new AbortController()
   const signal = AbortSignal.any([options.signal, failed.signal])
-  const opening = openData(config, prepared, { ...options, signal })
+  const opening = openData(config, prepared, { ...options, signal, group: makers })
   opening.catch(() => undefined) // thrown where it is awaited
-  if (group.size > 1) await opening
+  if (makers.size > 1) await opening
   const threads = config.threads === null ? {} : { threads: config.threads }
   const cores = availableParallelism()
   if ((config.threads ?? 0) > cores)

@@ -40,7 +40,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => rmSync(cache, { recursive: true, force: true }))
 
-const parts = worldParts.map((part) => ({ ...part, pictures: describePart(part) }))
+const parts = worldParts.map((part) => ({ ...part, pictures: [...describePart(part)] }))
 
 const few = worldParts.map((part) => ({ ...part, scenes: 5 }))
 

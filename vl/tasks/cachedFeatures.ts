@@ -59,6 +59,6 @@ async function* inOrder(parts: readonly WantedFeatures[], { cache }: Options): A
   for (const { key, shape, compute } of parts) {
     const file = cache.find(key)
     if (file === undefined) yield* compute()
-    else for (let i = 0; i < shape.pictures; i++) yield await readFeatures(file, shape, i)
+    else for (let i = 0; i < shape.pictures; i++) yield readFeatures(file, shape, i)
   }
 }

@@ -3,6 +3,7 @@
  * positions, width, then a CRC-32 for each picture and one of all that), padded to 64 bytes; then float32 [pictures,
  * positions, width].
  */
+import { closeSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { UserError } from '../../src/base/index.js'
@@ -80,18 +81,21 @@ export async function isSoundFeatureFile(path: string, shape: FeatureShape): Pro
 }
 
 /**
- * Features of one picture of a sound file.
+ * Features of one picture of a sound file. Blocks: while a network trains, each wait for another thread costs more than
+ * these few system calls.
  *
  * @throws {UserError} the file was removed or cut while it was in use
  */
-export async function readFeatures(path: string, shape: FeatureShape, index: number): Promise<Float32Array> {
+export function readFeatures(path: string, shape: FeatureShape, index: number): Float32Array {
   const features = new Float32Array(shape.positions * shape.featDim)
+  const [bytes, from] = [bytesOf(features), headerBytes(shape) + index * pictureBytes(shape)]
   try {
-    const file = await open(path, 'r')
+    const file = openSync(path, 'r')
     try {
-      await readFully(file, bytesOf(features), headerBytes(shape) + index * pictureBytes(shape))
+      for (let done = 0; done < bytes.length; )
+        done += atLeastOne(readSync(file, bytes, done, bytes.length - done, from + done))
     } finally {
-      await file.close()
+      closeSync(file)
     }
   } catch (error) {
     throw new UserError(`${path}: can't be read any more (${(error as Error).message}): start again`)
@@ -110,7 +114,11 @@ async function writeFully(file: FileHandle, bytes: Uint8Array, position: number)
 async function readFully(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < into.length; ) {
     const { bytesRead } = await file.read(into, done, into.length - done, position + done)
-    if (bytesRead === 0) throw new Error('it ends early')
-    done += bytesRead
+    done += atLeastOne(bytesRead)
   }
+}
+
+function atLeastOne(bytesRead: number): number {
+  if (bytesRead === 0) throw new Error('it ends early')
+  return bytesRead
 }

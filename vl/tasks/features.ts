@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { PictureSource } from '../../datasets/index.js'
-import { type Crew, UserError } from '../../src/base/index.js'
+import { type Crew, inParallel, UserError } from '../../src/base/index.js'
 import {
   decodePicture,
   maxPool,
@@ -21,6 +21,9 @@ export interface FeatureSource {
   /** @returns [positions, featDim] of the picture with this id */
   features(id: string): Promise<Float32Array>
 }
+
+/** Room for features as they are asked for: small ones are asked for again and again, and come soon enough to fit. */
+const mostKeptBytes = 64 * 2 ** 20
 
 /** How many positions a picture keeps; without it all. */
 export interface Pooling {
@@ -80,12 +83,17 @@ export async function openFeatures(
       : await openNetwork(source, wanted, encoder, options)
   const { featDim } = encoder
   const known = new Set(wanted)
+  const kept = new Map<string, Float32Array>()
+  const keep = (id: string, features: Float32Array) => {
+    if ((kept.size + 1) * features.byteLength <= mostKeptBytes) kept.set(id, features)
+    return features
+  }
   return {
     positions: opened.windows?.length ?? opened.positions,
     featDim,
     async features(id) {
       if (!known.has(id)) throw new Error(`picture ${id} was not among those that were opened`)
-      return pool(await opened.features(id), featDim, opened.windows)
+      return kept.get(id) ?? keep(id, pool(await opened.features(id), featDim, opened.windows))
     },
   }
 }
@@ -155,15 +163,10 @@ async function keyOf(source: PictureSource, ids: readonly string[]): Promise<str
 }
 
 async function decodeAll(source: PictureSource, ids: readonly string[]): Promise<Map<string, Picture>> {
-  const pictures = new Map<string, Picture>()
-  for (let begin = 0; begin < ids.length; begin += decodedAtOnce) {
-    const some = ids.slice(begin, begin + decodedAtOnce)
-    const decoded = await Promise.all(
-      some.map(async (id) => await decodePicture(await source.read(id), source.where(id))),
-    )
-    for (const [i, id] of some.entries()) pictures.set(id, decoded[i]!)
-  }
-  return pictures
+  const pictures = await inParallel(ids, decodedAtOnce, async (id) =>
+    decodePicture(await source.read(id), source.where(id)),
+  )
+  return new Map(ids.map((id, i) => [id, pictures[i]!]))
 }
 
 /** The grid's count of positions, which must be the same grid for every picture. */

@@ -1,6 +1,7 @@
 /** Features of a frozen network: computed once for all pictures of a data set, and kept on disk. */
 import { createHash } from 'node:crypto'
 import type { PictureSource } from '../../datasets/index.js'
+import { inParallel } from '../../src/base/index.js'
 import { decodePicture, type NetworkEncoder } from '../index.js'
 import { cachedFeatures, sharedFeatures } from './cachedFeatures.js'
 import { readFeatures } from './featureFile.js'
@@ -8,6 +9,9 @@ import type { FeatureOptions } from './features.js'
 
 /** Pictures that are decoded at once: enough to keep sharp's threads busy. */
 const decodedAtOnce = 8
+
+/** Encoded pictures that are in memory at once. */
+const readAtOnce = 32
 
 /**
  * @returns features by the pictures' ids, [positions, featDim] each, before pooling
@@ -37,7 +41,7 @@ export async function networkFeatures(
       crew && crew.size > 1
         ? await sharedFeatures(whole, parts, crew, { ...options, cache })
         : await cachedFeatures(whole, { ...options, cache })
-    return (id) => readFeatures(file, shape, place.get(id)!)
+    return async (id) => readFeatures(file, shape, place.get(id)!)
   }
   const size = shape.positions * shape.featDim
   const all = new Float32Array(ids.length * size)
@@ -61,9 +65,10 @@ function sharesOf(ids: readonly string[], count: number, batchSize: number): rea
 /** A name for the features of these encoded pictures in this order. */
 async function keyOf(source: PictureSource, ids: readonly string[], { identity }: NetworkEncoder) {
   const hash = createHash('sha256').update(identity)
-  for (const id of ids) {
-    const bytes = await source.read(id)
-    hash.update(`\n${bytes.length}\n`).update(bytes)
+  for (let begin = 0; begin < ids.length; begin += readAtOnce) {
+    const some = ids.slice(begin, begin + readAtOnce)
+    for (const bytes of await inParallel(some, readAtOnce, (id) => source.read(id)))
+      hash.update(`\n${bytes.length}\n`).update(bytes)
   }
   return `${hash.digest('hex').slice(0, 32)}.features`
 }
@@ -93,19 +98,4 @@ async function* batches(
     onProgress?.(done, ids.length)
     yield features
   }
-}
-
-/** Results in the items' order, of which at most `most` are awaited at a time. */
-async function inParallel<T, R>(
-  items: readonly T[],
-  most: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results = new Array<R>(items.length)
-  let next = 0
-  const lane = async () => {
-    for (let i = next++; i < items.length; i = next++) results[i] = await work(items[i]!)
-  }
-  await Promise.all(Array.from({ length: Math.min(most, items.length) }, lane))
-  return results
 }

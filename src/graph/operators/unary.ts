@@ -1,8 +1,8 @@
 /** Elementwise functions of one tensor: y has the shape of x. */
 import { apply, isFloat, type Operator, type Sample, type Tensor } from '../tensor.js'
 import { div, mul, sub } from './arithmetic.js'
+import { cast } from './cast.js'
 import { greater } from './compare.js'
-import { where } from './where.js'
 
 type UnaryGradient = (dy: Tensor, y: Tensor, x: Tensor) => Tensor
 
@@ -35,8 +35,8 @@ export const sqrtOperator = unary('sqrt', 'Sqrt', (dy, y) => div(mul(dy, 0.5), y
 export const tanhOperator = unary('tanh', 'Tanh', (dy, y) => mul(dy, sub(1, mul(y, y))))
 /** y = 1 / (1 + e⁻ˣ) */
 export const sigmoidOperator = unary('sigmoid', 'Sigmoid', (dy, y) => mul(dy, mul(y, sub(1, y))))
-/** y = max(x, 0); the gradient at 0 is 0. `Where(Greater)` is faster than `Mul(Sign)` (9.0 against 10.8 ms). */
-export const reluOperator = unary('relu', 'Relu', (dy, y) => where(greater(y, 0), dy, 0))
+/** y = max(x, 0); the gradient at 0 is 0. `Mul(Cast(Greater))` is faster than `Where(Greater)` (docs/decisions.md). */
+export const reluOperator = unary('relu', 'Relu', (dy, y) => mul(dy, cast(greater(y, 0), dy.dtype)))
 
 export const neg = (x: Tensor): Tensor => apply(negOperator, [x])
 export const exp = (x: Tensor): Tensor => apply(expOperator, [x])

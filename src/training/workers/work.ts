@@ -20,5 +20,6 @@ export async function work(
     ...{ fds: inheritedFds(shared), rank, size, runtime: runtime.host, onNote },
     threads: config.threads ?? threads,
   })
-  return await trainHere(config, { ...options, ...{ group, runtime, signal, report: told } })
+  // The parent has made what is made once, or found it.
+  return await trainHere(config, { ...options, ...{ group, runtime, signal, report: told, isCached: true } })
 }
