@@ -2,13 +2,14 @@
 import { type Batch, epochOrder, stepTotals } from '../tasks/index.js'
 import type { TrainConfig } from './config.js'
 import { collatePart, encodeStep, type RunData, type SpecialTokens } from './data.js'
+import { sharesOf } from './shares.js'
 import type { WorkerGroup } from './workers/group.js'
 
 /** What a worker does of a step. */
 export interface StepShare {
-  /** Its samples in order, cut into as many parts as gradients are accumulated over; none where it has no share. */
+  /** Its samples, in as many parts as gradients are accumulated over; none where it has no share. */
   readonly parts: readonly Batch[]
-  /** Place of its first sample in the step's batch. */
+  /** Of its first sample among the step's rows. */
   readonly firstRow: number
   /** Of the whole step. */
   readonly samples: number
@@ -53,22 +54,20 @@ export class StepBatches {
     return share
   }
 
-  /** Every worker encodes the whole step, which is little work, and knows its longest row and its denominators. */
+  /** Every worker encodes the whole step, which is little work, and knows its denominators and what others take. */
   async #share(step: number): Promise<StepShare> {
-    const { accumulate, batchSize, seed } = this.#config
-    const { rank, size } = this.#worker
+    const { accumulate, batchSize, dropout, seed } = this.#config
+    const { rank, size: workers } = this.#worker
     const [epoch, first] = [this.epochOf(step), (step % this.stepsPerEpoch) * batchSize]
     const order = this.#orderOf(epoch).subarray(first, first + batchSize)
-    const samples = encodeStep(this.#data, order, { seed, epoch }, this.#special)
+    const samples = encodeStep(this.#data, order, { seed, epoch })
     const totals = stepTotals(samples, this.#special)
-    const border = (of: number) => Math.floor((samples.length * of) / size)
-    const [firstRow, end] = [border(rank), border(rank + 1)]
-    const most = Math.ceil((end - firstRow) / accumulate)
-    const parts: Promise<Batch>[] = []
-    for (let row = firstRow; row < end; row += most) {
-      const some = samples.slice(row, Math.min(row + most, end))
-      parts.push(collatePart(this.#data, some, this.#special, totals))
-    }
+    const shares = sharesOf(samples, {
+      ...{ workers, accumulate, pad: this.#special.pad, drops: dropout > 0 },
+      columns: (samples[0]?.pictures.length ?? 0) * (this.#data.features?.positions ?? 0),
+    })
+    const parts = shares[rank]!.map((part) => collatePart(this.#data, part, this.#special, totals))
+    const firstRow = shares.slice(0, rank).flat(2).length
     return { parts: await Promise.all(parts), firstRow, samples: samples.length }
   }
 

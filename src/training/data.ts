@@ -190,32 +190,16 @@ const mostRemembered = 200_000
 
 export type SpecialTokens = Parameters<typeof collate>[2]
 
-/**
- * The samples of one step as numbers, padded to the step's longest: whatever it is cut into, each part has the whole's
- * columns, and with them its dropout and its penalties.
- */
+/** The samples of one step as numbers. */
 export function encodeStep(
   { task, splits, tokenizer }: RunData,
   indices: Iterable<number>,
   draw: { readonly seed: number; readonly epoch: number },
-  { pad }: SpecialTokens,
 ): EncodedSample[] {
   const train = splits.train!
-  const samples = [...indices].map((index) =>
+  return [...indices].map((index) =>
     encodeSample(task, train[index]!, tokenizer, targetRandom(draw.seed, draw.epoch, index)),
   )
-  const longest = (of: (sample: EncodedSample) => readonly number[]) =>
-    samples.reduce((most, sample) => Math.max(most, of(sample).length), 0)
-  const [text, target] = [longest(({ inputIds }) => inputIds), longest(({ targetIds }) => targetIds)]
-  const padded = (ids: readonly number[], length: number) => [
-    ...ids,
-    ...new Array<number>(length - ids.length).fill(pad),
-  ]
-  return samples.map((sample) => ({
-    ...sample,
-    inputIds: padded(sample.inputIds, text),
-    targetIds: padded(sample.targetIds, target),
-  }))
 }
 
 export function collatePart(
