@@ -2,7 +2,7 @@
 import { type Batch, epochOrder, stepTotals } from '../tasks/index.js'
 import type { TrainConfig } from './config.js'
 import { collatePart, encodeStep, type RunData, type SpecialTokens } from './data.js'
-import { sharesOf } from './shares.js'
+import { divideStep } from './division.js'
 import type { WorkerGroup } from './workers/group.js'
 
 /** What a worker does of a step. */
@@ -62,7 +62,7 @@ export class StepBatches {
     const order = this.#orderOf(epoch).subarray(first, first + batchSize)
     const samples = encodeStep(this.#data, order, { seed, epoch })
     const totals = stepTotals(samples, this.#special)
-    const shares = sharesOf(samples, {
+    const shares = divideStep(samples, {
       ...{ workers, accumulate, pad: this.#special.pad, drops: dropout > 0 },
       columns: (samples[0]?.pictures.length ?? 0) * (this.#data.features?.positions ?? 0),
     })

@@ -14,7 +14,7 @@ export interface ShareOptions extends Division {
   readonly pad: number
   /** Whether elements are dropped: which ones goes by a row's number, and by its place among the step's columns. */
   readonly drops: boolean
-  /** Columns that a sample has beside those of its text. */
+  /** Columns that a sample has beside those of its text and its target. */
   readonly columns: number
 }
 
@@ -25,10 +25,12 @@ export interface ShareOptions extends Division {
  *
  * @returns each worker's parts, in the step's order of rows
  */
-export function sharesOf(samples: Part, options: ShareOptions): readonly (readonly Part[])[] {
+export function divideStep(samples: Part, options: ShareOptions): readonly (readonly Part[])[] {
   const { pad, drops, workers, accumulate } = options
   if (drops) return inOrder(padTogether(samples, ['inputIds', 'targetIds'], pad), options)
-  const parts = byLength(padTogether(samples, ['targetIds'], pad), workers * accumulate, options.columns)
+  const rows = padTogether(samples, ['targetIds'], pad)
+  const columns = options.columns + (rows[0]?.targetIds.length ?? 0)
+  const parts = byLength(rows, workers * accumulate, columns)
   return range(workers).map((rank) => parts.slice(rank * accumulate, (rank + 1) * accumulate))
 }
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { collate, type EncodedSample, stepTotals, tasks } from '../../src/tasks/index.js'
-import { sharesOf } from '../../src/training/shares.js'
+import { divideStep } from '../../src/training/division.js'
 
 const special = { pad: 0, start: 0 }
 const task = tasks.get('vqa')
@@ -31,7 +31,7 @@ const longest = (rows: readonly EncodedSample[]) => Math.max(...rows.map(({ inpu
 test('where elements are dropped, rows stay in order and are as long as the longest of the step', () => {
   fc.assert(
     fc.property(cases, ({ samples, ...division }) => {
-      const shares = sharesOf(samples, { ...division, pad: 0, drops: true })
+      const shares = divideStep(samples, { ...division, pad: 0, drops: true })
       expect(shares).toHaveLength(division.workers)
       expect(numbers(shares.flat(2))).toEqual([...samples.keys()])
       for (const { inputIds } of shares.flat(2)) expect(inputIds).toHaveLength(longest(samples))
@@ -44,21 +44,23 @@ test('where elements are dropped, rows stay in order and are as long as the long
 test('where none are, texts of like length are together, and no part is larger than one cut in order', () => {
   fc.assert(
     fc.property(cases, ({ samples, ...division }) => {
-      const shares = sharesOf(samples, { ...division, pad: 0, drops: false })
+      const shares = divideStep(samples, { ...division, pad: 0, drops: false })
       expect(shares).toHaveLength(division.workers)
       expect(numbers(shares.flat(2)).sort((a, b) => a - b)).toEqual([...samples.keys()])
       for (const parts of shares) expect(parts.length).toBeLessThanOrEqual(division.accumulate)
-      const size = (part: readonly EncodedSample[]) => part.length * (longest(part) + division.columns)
-      const inOrder = sharesOf(samples, { ...division, pad: 0, drops: true })
+      const target = Math.max(...samples.map(({ targetIds }) => targetIds.length))
+      const size = (part: readonly EncodedSample[]) =>
+        part.length * (longest(part) + division.columns + target)
+      const inOrder = divideStep(samples, { ...division, pad: 0, drops: true })
       expect(Math.max(...shares.flat().map(size))).toBeLessThanOrEqual(Math.max(...inOrder.flat().map(size)))
     }),
   )
 })
 
 test('two workers with texts of 3 and of 9 ids have three samples and one', () => {
-  const samples = [3, 9, 3, 3].map((inputs, i) => sample(inputs, 2, i))
+  const samples = [3, 9, 3, 3].map((inputs, i) => sample(inputs, 1, i))
   const options = { workers: 2, accumulate: 1, columns: 0, pad: 0, drops: false }
-  expect(sharesOf(samples, options).map((parts) => parts.map(numbers))).toEqual([[[0, 2, 3]], [[1]]])
+  expect(divideStep(samples, options).map((parts) => parts.map(numbers))).toEqual([[[0, 2, 3]], [[1]]])
 })
 
 test('parts have the mask, the labels and the loss weights of the whole', async () => {
@@ -67,7 +69,7 @@ test('parts have the mask, the labels and the loss weights of the whole', async 
       const totals = stepTotals(samples, special)
       const batchOf = (rows: readonly EncodedSample[]) => collate(task, rows, special, features, totals)
       const whole = await batchOf(samples)
-      for (const part of sharesOf(samples, { ...division, pad: 0, drops }).flat()) {
+      for (const part of divideStep(samples, { ...division, pad: 0, drops }).flat()) {
         const batch = await batchOf(part)
         expect(batch.target).toBe(whole.target)
         for (const [row, number] of numbers(part).entries()) {
