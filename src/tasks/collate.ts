@@ -1,7 +1,7 @@
 import type { Sample } from '../../datasets/index.js'
 import type { FeatureSource } from '../../vl/tasks/index.js'
 import type { Random } from '../base/index.js'
-import { padBatch } from '../text/index.js'
+import { equallyLong, padBatch } from '../text/index.js'
 import { countTokens, ignoredLabel, lossWeights, type StepTotals } from './lossWeights.js'
 import type { Source, Task } from './task.js'
 
@@ -120,7 +120,10 @@ export async function collate(
     samples.map(({ inputIds }) => inputIds),
     special.pad,
   )
-  const labels = equallyLong(samples.map(({ targetIds }) => labelRow(targetIds, special.pad)))
+  const labels = equallyLong(
+    samples.map(({ targetIds }) => labelRow(targetIds, special.pad)),
+    ignoredLabel,
+  )
   const { ids: labelIds, length: target } = padBatch(labels, ignoredLabel)
   const decoderInputs = labels.map((row) => shiftRight(row, special))
   const scores = samples.map(({ score }) => score)
@@ -154,11 +157,6 @@ function labelRow(targetIds: readonly number[], pad: number): number[] {
 
 function shiftRight(labels: readonly number[], { pad, start }: SpecialIds): number[] {
   return [start, ...labels.slice(0, -1).map((label) => (label === ignoredLabel ? pad : label))]
-}
-
-function equallyLong(labels: readonly (readonly number[])[]): number[][] {
-  const length = Math.max(0, ...labels.map((row) => row.length))
-  return labels.map((row) => [...row, ...new Array<number>(length - row.length).fill(ignoredLabel)])
 }
 
 const noPictures: FeatureSource = {

@@ -1,2 +1,2 @@
-export { type PaddedBatch, padBatch } from './pad.js'
+export { equallyLong, type PaddedBatch, padBatch } from './pad.js'
 export { openTokenizer, type Tokenizer, tokenizerFile } from './tokenizer.js'

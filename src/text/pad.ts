@@ -16,3 +16,9 @@ export function padBatch(rows: readonly (readonly number[])[], pad: number): Pad
   for (const [i, row] of rows.entries()) for (const [j, id] of row.entries()) ids[i * length + j] = BigInt(id)
   return { ids, batch: rows.length, length }
 }
+
+/** Rows filled up at the right to the longest. */
+export function equallyLong(rows: readonly (readonly number[])[], filler: number): number[][] {
+  const length = rows.reduce((longest, row) => Math.max(longest, row.length), 0)
+  return rows.map((row) => [...row, ...new Array<number>(length - row.length).fill(filler)])
+}

@@ -1,16 +1,14 @@
 /** Which samples of a step are run together, and by whom. */
 import type { EncodedSample } from '../tasks/index.js'
+import { equallyLong } from '../text/index.js'
 
 /** Samples that are run at once. */
 type Part = readonly EncodedSample[]
 
-export interface Division {
+interface Division {
   readonly workers: number
   /** Parts of each worker, at most. */
   readonly accumulate: number
-}
-
-export interface ShareOptions extends Division {
   readonly pad: number
   /** Whether elements are dropped: which ones goes by a row's number, and by its place among the step's columns. */
   readonly drops: boolean
@@ -23,9 +21,9 @@ export interface ShareOptions extends Division {
  * longest, which penalties count. So are texts where elements are dropped, and rows stay in their order; else the parts
  * take texts of like length.
  *
- * @returns each worker's parts, in the step's order of rows
+ * @returns each worker's parts, by rank
  */
-export function divideStep(samples: Part, options: ShareOptions): readonly (readonly Part[])[] {
+export function divideStep(samples: Part, options: Division): readonly (readonly Part[])[] {
   const { pad, drops, workers, accumulate } = options
   if (drops) return inOrder(padTogether(samples, ['inputIds', 'targetIds'], pad), options)
   const rows = padTogether(samples, ['targetIds'], pad)
@@ -45,7 +43,7 @@ function inOrder(samples: Part, { workers, accumulate }: Division): Part[][] {
   })
 }
 
-/** Shortest texts first, in `count` parts at most, of which the largest, samples · (longest text + columns), is the least. */
+/** Shortest texts first, unless they stay together, in `count` parts at most, of which the largest, samples · (longest text + columns), is the least. */
 function byLength(samples: Part, count: number, columns: number): Part[] {
   if (count === 1) return [samples]
   const sorted = samples.toSorted((a, b) => a.inputIds.length - b.inputIds.length)
@@ -73,16 +71,15 @@ function fill(sorted: Part, size: number, columns: number): Part[] {
 
 /** These ids of all samples as long as the longest. */
 function padTogether(samples: Part, lists: readonly ('inputIds' | 'targetIds')[], pad: number): Part {
-  const longest = lists.map((list) =>
-    samples.reduce((most, sample) => Math.max(most, sample[list].length), 0),
+  const padded = lists.map((list) =>
+    equallyLong(
+      samples.map((sample) => sample[list]),
+      pad,
+    ),
   )
-  const padded = (ids: readonly number[], length: number) => [
-    ...ids,
-    ...new Array<number>(length - ids.length).fill(pad),
-  ]
-  return samples.map((sample) => ({
+  return samples.map((sample, row) => ({
     ...sample,
-    ...Object.fromEntries(lists.map((list, i) => [list, padded(sample[list], longest[i]!)])),
+    ...Object.fromEntries(lists.map((list, i) => [list, padded[i]![row]!])),
   }))
 }
 

@@ -11,6 +11,7 @@ import {
   type VisionEncoder,
   type Windows,
 } from '../index.js'
+import { encodedPictures } from './encodedPictures.js'
 import { networkFeatures } from './networkFeatures.js'
 import { pixelFormat, readPixels, writePixels } from './pixels.js'
 
@@ -158,7 +159,7 @@ async function picturesOf(source: PictureSource, ids: readonly string[], cache: 
 /** A name for these encoded pictures in this order. */
 async function keyOf(source: PictureSource, ids: readonly string[]): Promise<string> {
   const hash = createHash('sha256').update(`${pixelFormat}`)
-  for (const id of ids) hash.update(await source.read(id))
+  for await (const bytes of encodedPictures(source, ids)) hash.update(bytes)
   return `${hash.digest('hex').slice(0, 32)}.pixels`
 }
 

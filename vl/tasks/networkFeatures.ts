@@ -4,14 +4,12 @@ import type { PictureSource } from '../../datasets/index.js'
 import { inParallel } from '../../src/base/index.js'
 import { decodePicture, type NetworkEncoder } from '../index.js'
 import { cachedFeatures, sharedFeatures } from './cachedFeatures.js'
+import { encodedPictures } from './encodedPictures.js'
 import { readFeatures } from './featureFile.js'
 import type { FeatureOptions } from './features.js'
 
 /** Pictures that are decoded at once: enough to keep sharp's threads busy. */
 const decodedAtOnce = 8
-
-/** Encoded pictures that are in memory at once. */
-const readAtOnce = 32
 
 /**
  * @returns features by the pictures' ids, [positions, featDim] each, before pooling
@@ -65,11 +63,7 @@ function sharesOf(ids: readonly string[], count: number, batchSize: number): rea
 /** A name for the features of these encoded pictures in this order. */
 async function keyOf(source: PictureSource, ids: readonly string[], { identity }: NetworkEncoder) {
   const hash = createHash('sha256').update(identity)
-  for (let begin = 0; begin < ids.length; begin += readAtOnce) {
-    const some = ids.slice(begin, begin + readAtOnce)
-    for (const bytes of await inParallel(some, readAtOnce, (id) => source.read(id)))
-      hash.update(`\n${bytes.length}\n`).update(bytes)
-  }
+  for await (const bytes of encodedPictures(source, ids)) hash.update(`\n${bytes.length}\n`).update(bytes)
   return `${hash.digest('hex').slice(0, 32)}.features`
 }
 
