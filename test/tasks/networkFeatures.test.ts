@@ -84,6 +84,25 @@ test('without a cache they are kept in memory', async () => {
   for (const i of [7, 0]) expect([...(await features.features(`p${i}`))]).toEqual(featuresOf(30 + i))
 })
 
+test('small ones that were asked for stay in memory, large ones do not', async () => {
+  const { encoder } = counting()
+  const featDim = 2 ** 22 // 6 positions are 96 MiB
+  const large: NetworkEncoder = {
+    ...{ ...encoder, identity: 'large', featDim },
+    encode: async (pictures) => new Float32Array(pictures.length * 6 * featDim),
+  }
+  const isKept = async (network: NetworkEncoder) => {
+    const { features } = await openFeatures(source, ['p1'], network, { cache })
+    await features('p1')
+    rmSync(onlyFile())
+    return await features('p1').then(
+      () => true,
+      () => false,
+    )
+  }
+  expect([await isKept(encoder), await isKept(large)]).toEqual([true, false])
+})
+
 test('they are pooled after they are read', async () => {
   const square: NetworkEncoder = { ...counting().encoder, grid: { rows: 1, columns: 1 } }
   const nine: NetworkEncoder = {

@@ -63,6 +63,12 @@ test('two workers with texts of 3 and of 9 ids have three samples and one', () =
   expect(divideStep(samples, options).map((parts) => parts.map(numbers))).toEqual([[[0, 2, 3]], [[1]]])
 })
 
+test('what one worker runs at once is the step as it was drawn', () => {
+  const samples = [9, 3, 7].map((inputs, i) => sample(inputs, 1, i))
+  const options = { workers: 1, accumulate: 1, columns: 0, pad: 0, drops: false }
+  expect(divideStep(samples, options)).toEqual([[samples]])
+})
+
 test('parts have the mask, the labels and the loss weights of the whole', async () => {
   await fc.assert(
     fc.asyncProperty(cases, fc.boolean(), async ({ samples, ...division }, drops) => {
